@@ -1,0 +1,292 @@
+!> The C door: every entry of leastsq.h, over the bundled core. leastsq.h documents the arguments.
+module leastsq_capi
+    use, intrinsic :: iso_c_binding, only: c_int, c_int64_t, c_ptr
+    use leastsq_kinds, only: wp, machine_epsilon, smallest_normal, largest_finite
+    use leastsq_status, only: improper_input, orthogonal_residual, gtol_too_small
+    use leastsq_callbacks, only: residual_function, jacobian_function, for_jacobian
+    use leastsq_problem, only: controls, fit
+    use leastsq_levenberg_marquardt, only: levenberg_marquardt
+    use leastsq_lmdif_module, only: difference_problem
+    use leastsq_lmder_module, only: analytic_problem
+    use leastsq_enorm_module, only: enorm
+    use leastsq_qrfac_module, only: qrfac
+    use leastsq_qrsolv_module, only: qrsolv
+    use leastsq_lmpar_module, only: lmpar
+    use leastsq_fdjac2_module, only: fdjac2
+    use leastsq_covar_module, only: covar
+    use leastsq_chkder_module, only: neighbouring_point, agreement
+    implicit none(type, external)
+    private
+
+    public :: leastsq_lmdif, leastsq_lmder, leastsq_lmdif1, leastsq_lmder1, leastsq_enorm, &
+              leastsq_qrfac, leastsq_qrsolv, leastsq_lmpar, leastsq_fdjac2, leastsq_covar, &
+              leastsq_chkder, leastsq_dpmpar
+
+    real(wp), parameter :: default_factor = 100.0_wp
+    integer(c_int), parameter :: default_mode = 1
+
+contains
+
+    !> Minimises a sum of squares, Jacobian by forward differences.
+    recursive function leastsq_lmdif(fcn, p, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, &
+                                     diag, mode, factor, nprint, nfev, fjac, ldfjac, ipvt, qtf, &
+                                     wa1, wa2, wa3, wa4) result(info) bind(c)
+        procedure(residual_function) :: fcn !! residual
+        type(c_ptr), value :: p                            !! the user's own, handed to fcn unread
+        integer(c_int), value :: m                         !! number of residuals, >= n
+        integer(c_int), value :: n                         !! number of parameters, > 0
+        real(wp), intent(inout), target :: x(n)            !! start, then solution
+        real(wp), intent(inout), target :: fvec(m)         !! residual at x
+        real(wp), value :: ftol                            !! reduction of the sum to stop at
+        real(wp), value :: xtol                            !! relative error of x to stop at
+        real(wp), value :: gtol                            !! cosine to stop at
+        integer(c_int), value :: maxfev                    !! evaluations to stop at, > 0
+        real(wp), value :: epsfcn                          !! relative error of the residual
+        real(wp), intent(inout), target :: diag(n)         !! scaling; the user's if mode is 2
+        integer(c_int), value :: mode                      !! 2: diag is given; 1: it is not
+        real(wp), value :: factor                          !! first step bound over ||D x||, > 0
+        integer(c_int), value :: nprint                    !! iterations between reports, or 0
+        integer(c_int), intent(out) :: nfev                !! residual evaluations
+        integer(c_int), value :: ldfjac                    !! leading dimension of fjac, >= m
+        real(wp), intent(inout), target :: fjac(ldfjac, n) !! factors of the last Jacobian
+        integer(c_int), intent(inout), target :: ipvt(n)   !! permutation, from 1
+        real(wp), intent(inout), target :: qtf(n)          !! first n elements of Q^T fvec
+        real(wp), intent(inout), target :: wa1(n)          !! scratch
+        real(wp), intent(inout), target :: wa2(n)          !! scratch
+        real(wp), intent(inout), target :: wa3(n)          !! scratch
+        real(wp), intent(inout), target :: wa4(m)          !! scratch
+        integer(c_int) :: info
+
+        type(difference_problem) :: task
+        type(controls) :: settings
+        type(fit) :: state
+
+        task = difference_problem(m=m, n=n, fcn=fcn, data=p, epsfcn=epsfcn)
+        settings = controls(ftol, xtol, gtol, maxfev, mode, factor, nprint)
+        state = fit(x, fvec, fjac, diag, qtf, ipvt, wa1, wa2, wa3, wa4)
+        info = levenberg_marquardt(task, settings, state)
+        nfev = task%nfev
+    end function leastsq_lmdif
+
+    !> Minimises a sum of squares, Jacobian by the user.
+    recursive function leastsq_lmder(fcn, p, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, &
+                                     maxfev, diag, mode, factor, nprint, nfev, njev, ipvt, qtf, &
+                                     wa1, wa2, wa3, wa4) result(info) bind(c)
+        procedure(jacobian_function) :: fcn !! residual and Jacobian
+        type(c_ptr), value :: p                            !! the user's own, handed to fcn unread
+        integer(c_int), value :: m                         !! number of residuals, >= n
+        integer(c_int), value :: n                         !! number of parameters, > 0
+        real(wp), intent(inout), target :: x(n)            !! start, then solution
+        real(wp), intent(inout), target :: fvec(m)         !! residual at x
+        integer(c_int), value :: ldfjac                    !! leading dimension of fjac, >= m
+        real(wp), intent(inout), target :: fjac(ldfjac, n) !! factors of the last Jacobian
+        real(wp), value :: ftol                            !! reduction of the sum to stop at
+        real(wp), value :: xtol                            !! relative error of x to stop at
+        real(wp), value :: gtol                            !! cosine to stop at
+        integer(c_int), value :: maxfev                    !! evaluations to stop at, > 0
+        real(wp), intent(inout), target :: diag(n)         !! scaling; the user's if mode is 2
+        integer(c_int), value :: mode                      !! 2: diag is given; 1: it is not
+        real(wp), value :: factor                          !! first step bound over ||D x||, > 0
+        integer(c_int), value :: nprint                    !! iterations between reports, or 0
+        integer(c_int), intent(out) :: nfev                !! residual evaluations
+        integer(c_int), intent(out) :: njev                !! Jacobian evaluations
+        integer(c_int), intent(inout), target :: ipvt(n)   !! permutation, from 1
+        real(wp), intent(inout), target :: qtf(n)          !! first n elements of Q^T fvec
+        real(wp), intent(inout), target :: wa1(n)          !! scratch
+        real(wp), intent(inout), target :: wa2(n)          !! scratch
+        real(wp), intent(inout), target :: wa3(n)          !! scratch
+        real(wp), intent(inout), target :: wa4(m)          !! scratch
+        integer(c_int) :: info
+
+        type(analytic_problem) :: task
+        type(controls) :: settings
+        type(fit) :: state
+
+        task = analytic_problem(m=m, n=n, fcn=fcn, data=p, fjac=fjac)
+        settings = controls(ftol, xtol, gtol, maxfev, mode, factor, nprint)
+        state = fit(x, fvec, fjac, diag, qtf, ipvt, wa1, wa2, wa3, wa4)
+        info = levenberg_marquardt(task, settings, state)
+        nfev = task%nfev
+        njev = task%njev
+    end function leastsq_lmder
+
+    !> leastsq_lmdif with defaults, its arrays cut from wa.
+    recursive function leastsq_lmdif1(fcn, p, m, n, x, fvec, tol, iwa, wa, lwa) &
+        result(info) bind(c)
+        procedure(residual_function) :: fcn !! residual
+        type(c_ptr), value :: p                 !! the user's own, handed to fcn unread
+        integer(c_int), value :: m              !! number of residuals, >= n
+        integer(c_int), value :: n              !! number of parameters, > 0
+        real(wp), intent(inout) :: x(n)         !! start, then solution
+        real(wp), intent(inout) :: fvec(m)      !! residual at x
+        real(wp), value :: tol                  !! ftol and xtol of the solve, >= 0
+        integer(c_int), intent(inout) :: iwa(n) !! permutation of the factors
+        integer(c_int), value :: lwa            !! length of wa, >= m*n + 5*n + m
+        real(wp), intent(inout) :: wa(lwa)      !! diag, qtf, scratch, factors
+        integer(c_int) :: info
+
+        integer(c_int) :: nfev, jacobian
+
+        info = improper_input
+        if (n <= 0 .or. m < n .or. tol < 0.0_wp) return
+        if (lwa < int(m, c_int64_t)*n + 5*int(n, c_int64_t) + m) return
+        jacobian = 5*n + m + 1
+        info = leastsq_lmdif(fcn, p, m, n, x, fvec, tol, tol, 0.0_wp, 200*(n + 1), 0.0_wp, &
+                             wa(1), default_mode, default_factor, 0, nfev, wa(jacobian), m, iwa, &
+                             wa(n + 1), wa(2*n + 1), wa(3*n + 1), wa(4*n + 1), wa(5*n + 1))
+        if (info == gtol_too_small) info = orthogonal_residual
+    end function leastsq_lmdif1
+
+    !> leastsq_lmder with defaults, its vectors cut from wa.
+    recursive function leastsq_lmder1(fcn, p, m, n, x, fvec, fjac, ldfjac, tol, ipvt, wa, lwa) &
+        result(info) bind(c)
+        procedure(jacobian_function) :: fcn !! residual and Jacobian
+        type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
+        integer(c_int), value :: m                 !! number of residuals, >= n
+        integer(c_int), value :: n                 !! number of parameters, > 0
+        real(wp), intent(inout) :: x(n)            !! start, then solution
+        real(wp), intent(inout) :: fvec(m)         !! residual at x
+        integer(c_int), value :: ldfjac            !! leading dimension of fjac, >= m
+        real(wp), intent(inout) :: fjac(ldfjac, n) !! factors of the last Jacobian
+        real(wp), value :: tol                     !! ftol and xtol of the solve, >= 0
+        integer(c_int), intent(inout) :: ipvt(n)   !! permutation, from 1
+        integer(c_int), value :: lwa               !! length of wa, >= 5*n + m
+        real(wp), intent(inout) :: wa(lwa)         !! diag, qtf, scratch
+        integer(c_int) :: info
+
+        integer(c_int) :: nfev, njev
+
+        info = improper_input
+        if (n <= 0 .or. m < n .or. ldfjac < m .or. tol < 0.0_wp) return
+        if (lwa < 5*int(n, c_int64_t) + m) return
+        info = leastsq_lmder(fcn, p, m, n, x, fvec, fjac, ldfjac, tol, tol, 0.0_wp, 100*(n + 1), &
+                             wa(1), default_mode, default_factor, 0, nfev, njev, ipvt, &
+                             wa(n + 1), wa(2*n + 1), wa(3*n + 1), wa(4*n + 1), wa(5*n + 1))
+        if (info == gtol_too_small) info = orthogonal_residual
+    end function leastsq_lmder1
+
+    !> Euclidean norm.
+    pure function leastsq_enorm(n, x) result(norm) bind(c)
+        integer(c_int), value :: n     !! length
+        real(wp), intent(in) :: x(n)   !! vector
+        real(wp) :: norm
+
+        norm = enorm(x)
+    end function leastsq_enorm
+
+    !> QR factorisation.
+    pure subroutine leastsq_qrfac(m, n, a, lda, pivot, ipvt, lipvt, rdiag, acnorm, wa) bind(c)
+        integer(c_int), value :: m                   !! rows
+        integer(c_int), value :: n                   !! columns
+        integer(c_int), value :: lda                 !! leading dimension, >= m
+        real(wp), intent(inout) :: a(lda, n)         !! matrix, then its factors
+        integer(c_int), value :: pivot               !! nonzero: interchange columns
+        integer(c_int), value :: lipvt               !! length of ipvt: n, or 1 without pivoting
+        integer(c_int), intent(inout) :: ipvt(lipvt) !! permutation, from 1
+        real(wp), intent(out) :: rdiag(n)            !! diagonal of R
+        real(wp), intent(out) :: acnorm(n)           !! norms of the columns
+        real(wp), intent(out) :: wa(n)               !! scratch
+
+        call qrfac(m, a, pivot /= 0, ipvt, rdiag, acnorm, wa)
+    end subroutine leastsq_qrfac
+
+    !> Triangular least-squares problem with a diagonal below.
+    pure subroutine leastsq_qrsolv(n, r, ldr, ipvt, diag, qtb, x, sdiag, wa) bind(c)
+        integer(c_int), value :: n            !! order
+        integer(c_int), value :: ldr          !! leading dimension, >= n
+        real(wp), intent(inout) :: r(ldr, n)  !! R above, S^T below the diagonal
+        integer(c_int), intent(in) :: ipvt(n) !! permutation, from 1
+        real(wp), intent(in) :: diag(n)       !! diagonal of D
+        real(wp), intent(in) :: qtb(n)        !! first n elements of Q^T b
+        real(wp), intent(out) :: x(n)         !! solution
+        real(wp), intent(inout) :: sdiag(n)   !! diagonal of S
+        real(wp), intent(out) :: wa(n)        !! scratch
+
+        call qrsolv(r, ipvt, diag, qtb, x, sdiag, wa)
+    end subroutine leastsq_qrsolv
+
+    !> Levenberg-Marquardt parameter.
+    pure subroutine leastsq_lmpar(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2) &
+        bind(c)
+        integer(c_int), value :: n            !! order
+        integer(c_int), value :: ldr          !! leading dimension, >= n
+        real(wp), intent(inout) :: r(ldr, n)  !! R above, S^T below the diagonal
+        integer(c_int), intent(in) :: ipvt(n) !! permutation, from 1
+        real(wp), intent(in) :: diag(n)       !! diagonal of D
+        real(wp), intent(in) :: qtb(n)        !! first n elements of Q^T b
+        real(wp), value :: delta              !! step bound, > 0
+        real(wp), intent(inout) :: par        !! guess >= 0, then the parameter
+        real(wp), intent(out) :: x(n)         !! solution
+        real(wp), intent(inout) :: sdiag(n)   !! diagonal of S
+        real(wp), intent(out) :: wa1(n)       !! scratch
+        real(wp), intent(out) :: wa2(n)       !! scratch
+
+        call lmpar(r, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2)
+    end subroutine leastsq_lmpar
+
+    !> Forward-difference Jacobian.
+    recursive function leastsq_fdjac2(fcn, p, m, n, x, fvec, fjac, ldfjac, epsfcn, wa) &
+        result(flag) bind(c)
+        procedure(residual_function) :: fcn !! residual
+        type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
+        integer(c_int), value :: m                 !! number of residuals
+        integer(c_int), value :: n                 !! number of parameters
+        integer(c_int), value :: ldfjac            !! leading dimension of fjac, >= m
+        real(wp), intent(inout) :: x(n)            !! point
+        real(wp), intent(in) :: fvec(m)            !! residual there
+        real(wp), intent(inout) :: fjac(ldfjac, n) !! Jacobian
+        real(wp), value :: epsfcn                  !! relative error of the residual
+        real(wp), intent(inout) :: wa(m)           !! scratch
+        integer(c_int) :: flag
+
+        flag = fdjac2(fcn, p, x, fvec, fjac, for_jacobian, epsfcn, wa)
+    end function leastsq_fdjac2
+
+    !> Covariance matrix up to the residual variance.
+    pure subroutine leastsq_covar(n, r, ldr, ipvt, tol, wa) bind(c)
+        integer(c_int), value :: n            !! order
+        integer(c_int), value :: ldr          !! leading dimension, >= n
+        real(wp), intent(inout) :: r(ldr, n)  !! R above, S^T below the diagonal
+        integer(c_int), intent(in) :: ipvt(n) !! permutation, from 1
+        real(wp), value :: tol                !! diagonal that counts as zero, over |r(1,1)|
+        real(wp), intent(out) :: wa(n)        !! scratch
+
+        call covar(r, ipvt, tol, wa)
+    end subroutine leastsq_covar
+
+    !> Check of a Jacobian: the point to compare with (mode 1), the comparison (mode 2).
+    pure subroutine leastsq_chkder(m, n, x, fvec, fjac, ldfjac, xp, fvecp, mode, err) bind(c)
+        integer(c_int), value :: m              !! number of residuals
+        integer(c_int), value :: n              !! number of parameters
+        integer(c_int), value :: ldfjac         !! leading dimension of fjac, >= m
+        real(wp), intent(in) :: x(n)            !! point
+        real(wp), intent(in) :: fvec(m)         !! mode 2: residual there
+        real(wp), intent(in) :: fjac(ldfjac, n) !! mode 2: Jacobian there
+        real(wp), intent(inout) :: xp(n)        !! mode 1: neighbouring point
+        real(wp), intent(in) :: fvecp(m)        !! mode 2: residual at xp
+        integer(c_int), value :: mode           !! 1 or 2
+        real(wp), intent(inout) :: err(m)       !! mode 2: 1 right, 0 wrong
+
+        if (mode == 1) then
+            call neighbouring_point(x, xp)
+        else
+            call agreement(x, fvec, fjac, fvecp, err)
+        end if
+    end subroutine leastsq_chkder
+
+    !> Machine constants: 1 epsilon, 2 smallest normal number, 3 largest number.
+    pure function leastsq_dpmpar(i) result(constant) bind(c)
+        integer(c_int), value :: i !! which one
+        real(wp) :: constant
+
+        select case (i)
+        case (1)
+            constant = machine_epsilon
+        case (2)
+            constant = smallest_normal
+        case default
+            constant = largest_finite
+        end select
+    end function leastsq_dpmpar
+
+end module leastsq_capi

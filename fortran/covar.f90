@@ -1,0 +1,96 @@
+!> Covariance matrix, up to the residual variance, from the QR factors of a Jacobian.
+!>
+!> (J^T J)^-1 = P R^-1 R^-T P^T; MINPACK-1's covar (Moré, Garbow and Hillstrom, Argonne 1980).
+!> The order of operations is part of the contract: everything runs by columns.
+module leastsq_covar_module
+    use leastsq_kinds, only: wp
+    implicit none(type, external)
+    private
+
+    public :: covar
+
+contains
+
+    !> Overwrites R with the covariance; rows and columns past the numerical rank are zero.
+    pure subroutine covar(r, ipvt, tolerance, work)
+        real(wp), intent(inout), contiguous :: r(:, :) !! R in its upper triangle; (ldr, n)
+        integer, intent(in), contiguous :: ipvt(:)     !! permutation P; (n)
+        real(wp), intent(in) :: tolerance              !! rank ends at |r(k,k)| <= this * |r(1,1)|
+        real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
+
+        integer :: rank
+
+        if (size(r, 2) == 0) return
+        call invert_upper(r, tolerance*abs(r(1, 1)), rank)
+        call multiply_by_transpose(r, rank)
+        call undo_permutation(r, ipvt, rank, work)
+    end subroutine covar
+
+    !> Inverts the leading block of R in place, up to the first diagonal element within the limit.
+    pure subroutine invert_upper(r, limit, rank)
+        real(wp), intent(inout), contiguous :: r(:, :) !! R, then R^-1 in its leading block
+        real(wp), intent(in) :: limit                  !! smaller diagonal elements count as zero
+        integer, intent(out) :: rank                   !! order of the block
+
+        real(wp) :: factor
+        integer :: i, j, k
+
+        do rank = 0, size(r, 2) - 1
+            k = rank + 1
+            if (abs(r(k, k)) <= limit) exit
+            r(k, k) = 1.0_wp/r(k, k)
+            do j = 1, k - 1
+                factor = r(k, k)*r(j, k)
+                r(j, k) = 0.0_wp
+                do i = 1, j
+                    r(i, k) = r(i, k) - factor*r(i, j)
+                end do
+            end do
+        end do
+    end subroutine invert_upper
+
+    !> Upper triangle of U U^T for the leading block U, in place.
+    pure subroutine multiply_by_transpose(u, rank)
+        real(wp), intent(inout), contiguous :: u(:, :) !! U, then U U^T, upper triangles
+        integer, intent(in) :: rank                    !! order of the block
+
+        real(wp) :: factor
+        integer :: i, j, k
+
+        do k = 1, rank
+            do j = 1, k - 1
+                factor = u(j, k)
+                do i = 1, j
+                    u(i, j) = u(i, j) + factor*u(i, k)
+                end do
+            end do
+            factor = u(k, k)
+            u(:k, k) = factor*u(:k, k)
+        end do
+    end subroutine multiply_by_transpose
+
+    !> Turns the upper triangle of C into the full symmetric P C P^T.
+    pure subroutine undo_permutation(c, ipvt, rank, diagonal)
+        real(wp), intent(inout), contiguous :: c(:, :)   !! matrix; (ldr, n)
+        integer, intent(in), contiguous :: ipvt(:)       !! permutation P; (n)
+        integer, intent(in) :: rank                      !! columns past it become zero
+        real(wp), intent(out), contiguous :: diagonal(:) !! scratch; (n)
+
+        integer :: i, j
+
+        do j = 1, size(ipvt)
+            if (j > rank) c(:j, j) = 0.0_wp
+            do i = 1, j - 1
+                c(max(ipvt(i), ipvt(j)), min(ipvt(i), ipvt(j))) = c(i, j)
+            end do
+            diagonal(ipvt(j)) = c(j, j)
+        end do
+        do j = 1, size(ipvt)
+            do i = 1, j - 1
+                c(i, j) = c(j, i)
+            end do
+            c(j, j) = diagonal(j)
+        end do
+    end subroutine undo_permutation
+
+end module leastsq_covar_module

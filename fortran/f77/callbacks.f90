@@ -1,0 +1,90 @@
+!> MINPACK-1's external functions, made callable through the core's C interfaces.
+!>
+!> The user's procedure stands in a context on the stack of the solve; its address is the pointer
+!> that the core hands through.
+module leastsq_f77_callbacks
+    use, intrinsic :: iso_c_binding, only: c_f_pointer, c_int, c_ptr
+    use leastsq_kinds, only: wp
+    implicit none(type, external)
+    private
+
+    public :: f77_residual, f77_jacobian
+    public :: residual_context, jacobian_context, call_residual, call_jacobian
+
+    abstract interface
+
+        !> fcn of lmdif. x has no intent because programs exist that move it.
+        subroutine f77_residual(m, n, x, fvec, iflag)
+            use leastsq_kinds, only: wp
+            implicit none(type, external)
+            integer :: m       !! number of residuals
+            integer :: n       !! number of parameters
+            real(wp) :: x(n)   !! parameters
+            real(wp) :: fvec(m) !! residuals
+            integer :: iflag   !! purpose of the call; negative on return: stop
+        end subroutine f77_residual
+
+        !> fcn of lmder.
+        subroutine f77_jacobian(m, n, x, fvec, fjac, ldfjac, iflag)
+            use leastsq_kinds, only: wp
+            implicit none(type, external)
+            integer :: m                !! number of residuals
+            integer :: n                !! number of parameters
+            integer :: ldfjac           !! leading dimension of fjac
+            real(wp) :: x(n)            !! parameters
+            real(wp) :: fvec(m)         !! residuals
+            real(wp) :: fjac(ldfjac, n) !! Jacobian
+            integer :: iflag            !! purpose of the call; negative on return: stop
+        end subroutine f77_jacobian
+
+    end interface
+
+    type :: residual_context
+        procedure(f77_residual), pointer, nopass :: fcn
+    end type residual_context
+
+    type :: jacobian_context
+        procedure(f77_jacobian), pointer, nopass :: fcn
+    end type jacobian_context
+
+contains
+
+    !> Calls the residual of the context behind data.
+    recursive function call_residual(data, m, n, x, fvec, iflag) result(flag) &
+        bind(c, name="")
+        type(c_ptr), value, intent(in) :: data
+        integer(c_int), value, intent(in) :: m
+        integer(c_int), value, intent(in) :: n
+        real(wp), intent(in) :: x(n)
+        real(wp), intent(inout) :: fvec(m)
+        integer(c_int), value, intent(in) :: iflag
+        integer(c_int) :: flag
+
+        type(residual_context), pointer :: context
+
+        call c_f_pointer(data, context)
+        flag = iflag
+        call context%fcn(m, n, x, fvec, flag)
+    end function call_residual
+
+    !> Calls the residual and Jacobian function of the context behind data.
+    recursive function call_jacobian(data, m, n, x, fvec, fjac, ldfjac, iflag) result(flag) &
+        bind(c, name="")
+        type(c_ptr), value, intent(in) :: data
+        integer(c_int), value, intent(in) :: m
+        integer(c_int), value, intent(in) :: n
+        real(wp), intent(in) :: x(n)
+        real(wp), intent(inout) :: fvec(m)
+        integer(c_int), value, intent(in) :: ldfjac
+        real(wp), intent(inout) :: fjac(ldfjac, n)
+        integer(c_int), value, intent(in) :: iflag
+        integer(c_int) :: flag
+
+        type(jacobian_context), pointer :: context
+
+        call c_f_pointer(data, context)
+        flag = iflag
+        call context%fcn(m, n, x, fvec, fjac, ldfjac, flag)
+    end function call_jacobian
+
+end module leastsq_f77_callbacks

@@ -1,0 +1,159 @@
+/* leastsq: nonlinear least squares by Levenberg-Marquardt, with the bits of MINPACK.
+ *
+ * The argument lists are cminpack's, the prefix is leastsq_. Link with -lleastsq -lm; no compiler
+ * runtime is needed.
+ *
+ * Conventions, for every function here:
+ * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
+ * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
+ * - All arrays are the caller's, scratch included; nothing is allocated, kept or freed. Arrays of
+ *   one call must not overlap.
+ * - Functions keep no state: any number may run at once, in threads or nested in callbacks, as
+ *   long as they do not share arrays.
+ * - Arguments other than those whose range is said to be tested are trusted.
+ */
+#ifndef LEASTSQ_H
+#define LEASTSQ_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEASTSQ_VERSION "0.1.0"
+
+/* What a solve returns. A negative value is the callback's own, handed on. */
+enum leastsq_status {
+    LEASTSQ_IMPROPER_INPUT = 0,       /* an argument is out of range; nothing was computed */
+    LEASTSQ_CONVERGED_REDUCTION = 1,  /* actual and predicted reduction are at most ftol */
+    LEASTSQ_CONVERGED_STEP = 2,       /* relative error between iterates is at most xtol */
+    LEASTSQ_CONVERGED_BOTH = 3,       /* both */
+    LEASTSQ_ORTHOGONAL_RESIDUAL = 4,  /* cosine of fvec with every column of J is at most gtol,
+                                         or fvec's norm or an element of J is not finite */
+    LEASTSQ_TOO_MANY_EVALUATIONS = 5, /* maxfev evaluations were made */
+    LEASTSQ_FTOL_TOO_SMALL = 6,       /* no further reduction of the sum of squares is possible */
+    LEASTSQ_XTOL_TOO_SMALL = 7,       /* no further improvement of x is possible */
+    LEASTSQ_GTOL_TOO_SMALL = 8        /* fvec is orthogonal to J's columns to machine precision */
+};
+
+/* Residual: writes the m residuals at x[n] to fvec[m]. iflag tells what for: 1 an evaluation at a
+ * start or trial point, 2 one for a difference Jacobian, 0 (only with nprint > 0) a look at the
+ * iterate, in which nothing may be written. A negative return value ends the solve. */
+typedef int (*leastsq_func_mn)(void *p, int m, int n, const double *x, double *fvec, int iflag);
+
+/* Residual and Jacobian: iflag 1 asks for fvec[m] and must leave fjac alone, 2 asks for
+ * fjac[i + j*ldfjac] = d fvec[i] / d x[j] and must leave fvec alone; 0 and the return value are as
+ * above. */
+typedef int (*leastsq_funcder_mn)(void *p, int m, int n, const double *x, double *fvec,
+                                  double *fjac, int ldfjac, int iflag);
+
+/* Minimises the sum of squares of m functions of n variables, Jacobian by forward differences.
+ *
+ * fcn, p      residual, and a pointer that it is handed unread
+ * m, n        numbers of residuals and variables; 0 < n <= m (tested)
+ * x[n]        start; on return the solution. If fcn ends the solve during a difference Jacobian,
+ *             one element still carries its step, as with MINPACK
+ * fvec[m]     out: residual at x
+ * ftol, xtol, gtol  stopping tolerances, >= 0 (tested); see enum leastsq_status
+ * maxfev      evaluations after which the solve ends, > 0 (tested at the end of an iteration)
+ * epsfcn      relative error of the residual; anything below the machine epsilon, NaN included,
+ *             counts as the machine epsilon
+ * diag[n]     mode 2: scale factors of the variables, > 0 (tested); otherwise out: those chosen
+ * mode        2: diag is given; 1: it is chosen from the norms of the Jacobian's columns
+ * factor      first step bound over the norm of diag*x, > 0 (tested); usually 0.1 to 100
+ * nprint      > 0: fcn is called with iflag 0 in the first iteration, every nprint iterations
+ *             after it, and before return
+ * nfev        out: evaluations, n for each difference Jacobian
+ * fjac[ldfjac*n]  out: R of the last Jacobian's factors J P = Q R on and above the diagonal,
+ *             reflectors below; ldfjac >= m (tested)
+ * ipvt[n]     out: the permutation P, counted from 1
+ * qtf[n]      out: first n elements of Q^T fvec, at the last Jacobian's point
+ * wa1[n], wa2[n], wa3[n], wa4[m]  scratch
+ * Returns an enum leastsq_status, or the negative value with which fcn ended the solve. */
+int leastsq_lmdif(leastsq_func_mn fcn, void *p, int m, int n, double *x, double *fvec,
+                  double ftol, double xtol, double gtol, int maxfev, double epsfcn, double *diag,
+                  int mode, double factor, int nprint, int *nfev, double *fjac, int ldfjac,
+                  int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
+
+/* The same with a Jacobian of the user's. Arguments as for leastsq_lmdif, and
+ * fcn         residual and Jacobian
+ * maxfev, nfev  count residuals alone
+ * njev        out: Jacobian evaluations */
+int leastsq_lmder(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, double *fvec,
+                  double *fjac, int ldfjac, double ftol, double xtol, double gtol, int maxfev,
+                  double *diag, int mode, double factor, int nprint, int *nfev, int *njev,
+                  int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
+
+/* leastsq_lmdif with ftol = xtol = tol, gtol = epsfcn = 0, maxfev = 200*(n + 1), factor = 100 and
+ * mode 1. iwa[n] and wa[lwa] are scratch, lwa >= m*n + 5*n + m (tested). Returns 4 for 8. */
+int leastsq_lmdif1(leastsq_func_mn fcn, void *p, int m, int n, double *x, double *fvec, double tol,
+                   int *iwa, double *wa, int lwa);
+
+/* leastsq_lmder with ftol = xtol = tol, gtol = 0, maxfev = 100*(n + 1), factor = 100 and mode 1.
+ * fjac and ipvt are as for leastsq_lmder; wa[lwa] is scratch, lwa >= 5*n + m (tested). Returns 4
+ * for 8. */
+int leastsq_lmder1(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, double *fvec,
+                   double *fjac, int ldfjac, double tol, int *ipvt, double *wa, int lwa);
+
+/* Euclidean norm of x[n], without overflow or underflow on the way. */
+double leastsq_enorm(int n, const double *x);
+
+/* QR factorisation A P = Q R by Householder reflections.
+ * a[lda*n]    the m x n matrix (m < n is allowed); on return the strict upper triangle of R, and
+ *             the reflectors v on and below the diagonal: I - v v^T / v[0]
+ * pivot       nonzero: columns are interchanged, the largest norm left first
+ * ipvt[lipvt] out with pivot: the permutation, counted from 1; lipvt = n, or 1 without pivot
+ * rdiag[n]    out: diagonal of R
+ * acnorm[n]   out: norms of the columns of A
+ * wa[n]       scratch */
+void leastsq_qrfac(int m, int n, double *a, int lda, int pivot, int *ipvt, int lipvt,
+                   double *rdiag, double *acnorm, double *wa);
+
+/* Solves A x = b, D x = 0 in the least-squares sense, given A P = Q R.
+ * r[ldr*n]    R in the upper triangle, unchanged; on return S^T strictly below the diagonal,
+ *             where P^T (A^T A + D^2) P = S^T S
+ * ipvt[n]     the permutation P, counted from 1
+ * diag[n]     diagonal of D
+ * qtb[n]      first n elements of Q^T b
+ * x[n]        out: solution
+ * sdiag[n]    out: diagonal of S
+ * wa[n]       scratch */
+void leastsq_qrsolv(int n, double *r, int ldr, const int *ipvt, const double *diag,
+                    const double *qtb, double *x, double *sdiag, double *wa);
+
+/* Levenberg-Marquardt parameter: par >= 0 such that the solution x of J x = f, sqrt(par) D x = 0
+ * has | ||D x|| - delta | <= delta/10, or par = 0 where ||D x|| <= 1.1 delta already.
+ * r, ipvt, qtb, sdiag as for leastsq_qrsolv; diag[n] without zeros; delta > 0
+ * par         guess >= 0; on return the parameter
+ * x[n]        out: solution
+ * wa1[n], wa2[n]  scratch */
+void leastsq_lmpar(int n, double *r, int ldr, const int *ipvt, const double *diag,
+                   const double *qtb, double delta, double *par, double *x, double *sdiag,
+                   double *wa1, double *wa2);
+
+/* Forward-difference Jacobian fjac[ldfjac*n] of fcn at x[n], where the residual is fvec[m].
+ * epsfcn as for leastsq_lmdif; wa[m] is scratch. x is restored unless fcn ends the work by a
+ * negative value, which is returned. */
+int leastsq_fdjac2(leastsq_func_mn fcn, void *p, int m, int n, double *x, const double *fvec,
+                   double *fjac, int ldfjac, double epsfcn, double *wa);
+
+/* Covariance (J^T J)^-1 from the factors of J, to be multiplied by the residual variance.
+ * r[ldr*n]    R in the upper triangle; on return the full symmetric matrix. Rows and columns from
+ *             the first |r(k,k)| <= tol*|r(1,1)| on are zero
+ * ipvt[n]     the permutation, counted from 1
+ * wa[n]       scratch */
+void leastsq_covar(int n, double *r, int ldr, const int *ipvt, double tol, double *wa);
+
+/* Checks a Jacobian. mode 1: writes to xp[n] a point near x[n]. mode 2: given fvec[m] and
+ * fjac[ldfjac*n] at x and fvecp[m] at xp, writes to err[m] 1 where a row of the Jacobian agrees
+ * with the change of the residual, 0 where it does not, and numbers between where in doubt. */
+void leastsq_chkder(int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
+                    double *xp, double *fvecp, int mode, double *err);
+
+/* Machine constants: i = 1 the epsilon 2^-52, 2 the smallest normal number, 3 the largest. */
+double leastsq_dpmpar(int i);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

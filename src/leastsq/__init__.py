@@ -1,0 +1,19 @@
+"""Nonlinear least squares by Levenberg-Marquardt, with the bits of MINPACK.
+
+`leastsq` has the signature and the results of `scipy.optimize.leastsq`. The module `minpack`
+offers its building blocks on NumPy arrays; `get_include` and `get_library_dir` tell other packages
+where the C and Fortran library is.
+"""
+
+from leastsq import minpack
+from leastsq._leastsq import leastsq
+from leastsq.config import __version__, get_include, get_library_dir, show_config
+
+__all__ = [
+    "__version__",
+    "get_include",
+    "get_library_dir",
+    "leastsq",
+    "minpack",
+    "show_config",
+]

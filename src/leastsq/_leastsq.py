@@ -1,0 +1,313 @@
+"""The drop-in function: validates once, calls the core, assembles the outputs."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, Literal, SupportsFloat, SupportsIndex, TypedDict, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from leastsq import _minpack
+from leastsq._checks import as_c_int, as_float64, as_number
+
+__all__ = ["InfoDict", "leastsq"]
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+Residual = Callable[..., npt.ArrayLike]
+
+IMPROPER_INPUT, ORTHOGONAL = 0, 4
+SUCCESS = range(1, 5)
+
+MESSAGES = (
+    "Improper input parameters.",
+    "Both actual and predicted relative reductions in the sum of squares\n"
+    "  are at most {ftol:f}",
+    "The relative error between two consecutive iterates is at most {xtol:f}",
+    "Both actual and predicted relative reductions in the sum of squares\n"
+    "  are at most {ftol:f} and the relative error between two consecutive iterates is at \n"
+    "  most {xtol:f}",
+    "The cosine of the angle between func(x) and any column of the\n"
+    "  Jacobian is at most {gtol:f} in absolute value",
+    "Number of calls to function has reached maxfev = {maxfev:d}.",
+    "ftol={ftol:f} is too small, no further reduction in the sum of squares\n  is possible.",
+    "xtol={xtol:f} is too small, no further improvement in the approximate\n"
+    "  solution is possible.",
+    "gtol={gtol:f} is too small, func(x) is orthogonal to the columns of\n"
+    "  the Jacobian to machine precision.",
+)
+
+NOT_FINITE = (
+    "The solve ended because the norm of func(x) or an element of the Jacobian is not finite; "
+    "x is the last good point, not a solution."
+)
+
+
+class InfoDict(TypedDict, total=False):
+    """What `leastsq` tells of a solve beside the solution; njev is there with Dfun alone."""
+
+    fvec: Vector
+    nfev: int
+    njev: int
+    fjac: Matrix
+    ipvt: npt.NDArray[np.int32]
+    qtf: Vector
+
+
+Full = tuple[Vector, Matrix | None, InfoDict, str, int]
+
+
+@overload
+def leastsq(
+    func: Residual,
+    x0: npt.ArrayLike,
+    args: Any = (),
+    Dfun: Residual | None = None,
+    full_output: Literal[False, 0] = False,
+    col_deriv: bool = False,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
+    diag: npt.ArrayLike | None = None,
+) -> tuple[Vector, int]: ...
+@overload
+def leastsq(
+    func: Residual,
+    x0: npt.ArrayLike,
+    args: Any = (),
+    Dfun: Residual | None = None,
+    *,
+    full_output: Literal[True, 1],
+    col_deriv: bool = False,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
+    diag: npt.ArrayLike | None = None,
+) -> Full: ...
+@overload
+def leastsq(
+    func: Residual,
+    x0: npt.ArrayLike,
+    args: Any,
+    Dfun: Residual | None,
+    full_output: Literal[True, 1],
+    col_deriv: bool = False,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
+    diag: npt.ArrayLike | None = None,
+) -> Full: ...
+@overload
+def leastsq(
+    func: Residual,
+    x0: npt.ArrayLike,
+    args: Any = (),
+    Dfun: Residual | None = None,
+    full_output: bool = False,
+    col_deriv: bool = False,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
+    diag: npt.ArrayLike | None = None,
+) -> tuple[Vector, int] | Full: ...
+def leastsq(
+    func: Residual,
+    x0: npt.ArrayLike,
+    args: Any = (),
+    Dfun: Residual | None = None,
+    full_output: bool = False,
+    col_deriv: bool = False,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
+    diag: npt.ArrayLike | None = None,
+) -> tuple[Vector, int] | Full:
+    """Minimise the sum of squares of M functions of N variables.
+
+    Levenberg-Marquardt as MINPACK's lmdif and lmder have it, to the last bit, with the signature
+    and the results of `scipy.optimize.leastsq`.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(x, *args)`` returns the M residuals at x, an array of shape (N,) and its own to
+        keep or change. Any one-dimensional array_like of real numbers will do; a scalar is M = 1.
+        M must not change and must be at least N.
+    x0 : array_like of N real numbers
+        Where to start; flattened in C order.
+    args : tuple or object, default ()
+        Extra arguments of func and Dfun; anything but a tuple is one argument.
+    Dfun : callable, optional
+        ``Dfun(x, *args)`` returns the Jacobian, d func[i] / d x[j], of shape (M, N), or its
+        transpose if col_deriv is true. By default it is approximated by forward differences.
+    full_output : bool, default False
+        Whether to return everything below.
+    col_deriv : bool, default False
+        Whether Dfun returns derivatives down the columns: shape (N, M), which is copied faster.
+    ftol : float, default 1.49012e-08
+        Relative reduction of the sum of squares, actual and predicted, at which to stop.
+    xtol : float, default 1.49012e-08
+        Relative error between two iterates at which to stop.
+    gtol : float, default 0.0
+        Cosine of the angle between func(x) and the Jacobian's columns at which to stop.
+    maxfev : int, default 0
+        Number of calls of func after which to stop; tested after each trial step. 0 or less stands
+        for 200*(N + 1), with Dfun for 100*(N + 1).
+    epsfcn : float, optional
+        Relative error of func, from which the difference step comes. By default, and at least, the
+        machine epsilon (of float32 or float16 if func returns that). Not used with Dfun.
+    factor : float, default 100
+        First bound on the norm of diag*step, over the norm of diag*x0; usually 0.1 to 100.
+    diag : array_like of N positive numbers, optional
+        Scale factors of the variables. By default they follow the Jacobian's column norms.
+
+    Returns
+    -------
+    x : ndarray, shape (N,)
+        The solution, or the last iterate if there is none.
+    cov_x : ndarray, shape (N, N), or None
+        (only with full_output) Inverse of J^T J at the last Jacobian; times the residual variance
+        it is the covariance of x. None if J is singular or there is no solution.
+    infodict : dict
+        (only with full_output) fvec, the residual at x, shape (M,); nfev, the number of calls of
+        func; njev, that of Dfun if given; fjac, shape (N, M), whose transpose holds R of the last
+        Jacobian's factors J P = Q R in its upper triangle; ipvt, shape (N,), column j of J P
+        being column ipvt[j] of J, from 0; qtf, shape (N,), the first elements of Q^T func(x).
+    mesg : str
+        (only with full_output) Why the solve ended.
+    ier : int
+        The same as a number: 1 to 4 for a solution (see Warns for 4), 5 for maxfev calls, 6, 7
+        and 8 for tolerances too small to be met, 0 for an argument out of range.
+
+    Raises
+    ------
+    TypeError
+        If an argument or a result of func or Dfun is not real numbers, if Dfun's shape is wrong,
+        if M < N, or, without full_output, if a tolerance, factor or diag is out of range.
+    ValueError
+        If M changes between calls, or diag is not of length N.
+    OverflowError
+        If M, N or maxfev does not fit a C int.
+
+    Warns
+    -----
+    RuntimeWarning
+        If ier is 5 to 8, without full_output; and if the solve ended, with ier 4, because the
+        norm of func(x) or an element of the Jacobian was not finite.
+
+    References
+    ----------
+    Moré, The Levenberg-Marquardt algorithm: implementation and theory, LNM 630 (1978).
+    Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> y = 5.0 * np.exp(-0.5 * t)
+    >>> x, ier = leastsq(lambda p: p[0] * np.exp(-p[1] * t) - y, [1.0, 1.0])
+    >>> x.round(6).tolist(), ier in (1, 2, 3, 4)
+    ([5.0, 0.5], True)
+    """
+    tolerances = (
+        ftol if type(ftol) is float else as_number("ftol", ftol),
+        xtol if type(xtol) is float else as_number("xtol", xtol),
+        gtol if type(gtol) is float else as_number("gtol", gtol),
+    )
+    limit = as_c_int("maxfev", maxfev)
+    relative_error = None if epsfcn is None else as_number("epsfcn", epsfcn)
+    bound = as_number("factor", factor)
+    x = as_float64(x0).ravel()
+    n = x.size
+    scale = None if diag is None else _scale_factors(diag, n)
+    if not isinstance(args, tuple):
+        args = (args,)
+
+    fvec, type_error = _minpack.first_residual(func, x, args)
+    fjac = None
+    if Dfun is not None:
+        fjac = _minpack.first_jacobian(Dfun, x, args, fvec.size, col_deriv)
+    if limit <= 0:
+        limit = (200 if fjac is None else 100) * (n + 1)
+    if n == 0 or bound <= 0.0 or min(tolerances) < 0.0 or (scale is not None and min(scale) <= 0):
+        return _improper_input(x, fvec, fjac, full_output)
+
+    settings = (func, x, args, fvec, *tolerances, limit, bound, scale)
+    if fjac is None:
+        outcome = _minpack.lmdif(
+            *settings, type_error if relative_error is None else relative_error
+        )
+    else:
+        outcome = _minpack.lmder(*settings, Dfun, fjac, col_deriv)
+    ier, nfev, fjac, ipvt, qtf, *njev = outcome
+
+    finite = ier != ORTHOGONAL or _is_finite(fvec, fjac)
+    if not finite:
+        warnings.warn(NOT_FINITE, RuntimeWarning, stacklevel=2)
+    if ier in SUCCESS and not full_output:
+        return x, ier
+    message = MESSAGES[ier].format(
+        ftol=tolerances[0], xtol=tolerances[1], gtol=tolerances[2], maxfev=limit
+    )
+    if not full_output:
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return x, ier
+    cov_x = _minpack.covariance(fjac, ipvt) if ier in SUCCESS and finite else None
+    return x, cov_x, _infodict(fvec, nfev, njev, fjac, ipvt, qtf), message, ier
+
+
+def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
+    array = np.atleast_1d(np.asarray(diag))
+    if array.shape != (n,):
+        raise ValueError(
+            f"diag must have one entry for each of the N={n} variables, "
+            f"but its length is {array.size} (shape {array.shape})"
+        )
+    return as_float64(array)
+
+
+def _is_finite(fvec: Vector, fjac: Matrix) -> bool:
+    return math.isfinite(_minpack.enorm(fvec)) and bool(np.isfinite(fjac).all())
+
+
+def _infodict(
+    fvec: Vector,
+    nfev: int,
+    njev: list[int],
+    fjac: Matrix,
+    ipvt: npt.NDArray[np.int32],
+    qtf: Vector,
+) -> InfoDict:
+    if njev:
+        return {
+            "fvec": fvec, "nfev": nfev, "njev": njev[0], "fjac": fjac, "ipvt": ipvt, "qtf": qtf
+        }  # fmt: skip
+    return {"fvec": fvec, "nfev": nfev, "fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+
+
+def _improper_input(
+    x: Vector, fvec: Vector, fjac: Matrix | None, full_output: bool
+) -> Full:
+    message = MESSAGES[IMPROPER_INPUT]
+    if not full_output:
+        raise TypeError(message)
+    n, m = x.size, fvec.size
+    nothing = np.zeros((n, m)), np.zeros(n, np.int32), np.zeros(n)
+    infodict = _infodict(fvec, 0, [] if fjac is None else [0], *nothing)
+    return x, None, infodict, message, IMPROPER_INPUT

@@ -1,0 +1,25 @@
+/* The solves that call Python functions, as methods of the f2py module. */
+#ifndef LEASTSQ_PYCALLBACK_H
+#define LEASTSQ_PYCALLBACK_H
+
+#include <Python.h>
+
+PyObject *leastsq_py_first_residual(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_first_jacobian(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_lmdif(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_lmder(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_covariance(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_build_config(PyObject *self, PyObject *none);
+
+#define LEASTSQ_FASTCALL(name) \
+    {#name, (PyCFunction)(void (*)(void))leastsq_py_##name, METH_FASTCALL, NULL}
+
+#define LEASTSQ_METHODS \
+    LEASTSQ_FASTCALL(first_residual), \
+    LEASTSQ_FASTCALL(first_jacobian), \
+    LEASTSQ_FASTCALL(lmdif), \
+    LEASTSQ_FASTCALL(lmder), \
+    LEASTSQ_FASTCALL(covariance), \
+    {"build_config", leastsq_py_build_config, METH_NOARGS, NULL},
+
+#endif

@@ -1,0 +1,190 @@
+#include "_results.h"
+
+#include <string.h>
+
+/* Edge of the blocks in which a matrix is transposed: both sides of a block fit the first cache. */
+enum { BLOCK = 32 };
+
+#if PY_VERSION_HEX < 0x030C0000
+static PyObject *PyErr_GetRaisedException(void)
+{
+    PyObject *type, *error, *traceback;
+
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(error, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return error;
+}
+
+static void PyErr_SetRaisedException(PyObject *error)
+{
+    PyErr_Restore(Py_NewRef(Py_TYPE(error)), error, PyException_GetTraceback(error));
+}
+#endif
+
+/* Replaces NumPy's complaint about an array by ours, with NumPy's as its cause. Interrupts and the
+ * like pass unchanged. */
+static void explain_not_floats(void)
+{
+    PyObject *cause, *error;
+
+    if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
+        return;
+    cause = PyErr_GetRaisedException();
+    PyErr_SetString(PyExc_TypeError, "Result from function call is not a proper array of floats.");
+    error = PyErr_GetRaisedException();
+    PyException_SetCause(error, cause);
+    PyErr_SetRaisedException(error);
+}
+
+static int is_plain_doubles(PyObject *object, int ndim)
+{
+    return PyArray_CheckExact(object) && PyArray_TYPE((PyArrayObject *)object) == NPY_DOUBLE &&
+           PyArray_NDIM((PyArrayObject *)object) == ndim &&
+           PyArray_ISCARRAY_RO((PyArrayObject *)object);
+}
+
+PyArrayObject *leastsq_as_array(PyObject *result)
+{
+    PyObject *array = PyArray_FromAny(result, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
+
+    if (array == NULL)
+        explain_not_floats();
+    return (PyArrayObject *)array;
+}
+
+/* The array as native contiguous doubles of at most max_ndim dimensions, if all casts are safe. */
+static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim)
+{
+    PyObject *doubles = PyArray_FromAny((PyObject *)array, PyArray_DescrFromType(NPY_DOUBLE), 0,
+                                        max_ndim, NPY_ARRAY_CARRAY_RO, NULL);
+
+    if (doubles == NULL)
+        explain_not_floats();
+    return (PyArrayObject *)doubles;
+}
+
+static int copy_residual(PyArrayObject *array, npy_intp m, double *out)
+{
+    if (PyArray_SIZE(array) != m) {
+        PyErr_SetString(PyExc_ValueError,
+                        "The array returned by a function changed size between calls");
+        return -1;
+    }
+    memcpy(out, PyArray_DATA(array), (size_t)m * sizeof(double));
+    return 0;
+}
+
+int leastsq_store_residual(PyObject *result, npy_intp m, double *out)
+{
+    PyArrayObject *array, *doubles;
+    int status;
+
+    if (is_plain_doubles(result, 1))
+        return copy_residual((PyArrayObject *)result, m, out);
+    array = leastsq_as_array(result);
+    if (array == NULL)
+        return -1;
+    doubles = as_doubles(array, 1);
+    Py_DECREF(array);
+    if (doubles == NULL)
+        return -1;
+    status = copy_residual(doubles, m, out);
+    Py_DECREF(doubles);
+    return status;
+}
+
+static int refuse_shape(PyArrayObject *array, PyObject *dfun, npy_intp rows, npy_intp columns)
+{
+    PyObject *name = PyObject_GetAttrString(dfun, "__name__");
+    PyObject *label = NULL, *shape = NULL;
+
+    if (name == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+            return -1;
+        PyErr_Clear();
+    }
+    label = name == NULL ? PyUnicode_FromString("") : PyUnicode_FromFormat(" '%S'", name);
+    Py_XDECREF(name);
+    if (PyArray_NDIM(array) == 0)
+        shape = Py_BuildValue("(i)", 1);
+    else
+        shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
+    if (label != NULL && shape != NULL)
+        PyErr_Format(PyExc_TypeError,
+                     "leastsq: there is a mismatch between the input and output shape of the "
+                     "'Dfun' argument%U. Shape should be (%zd, %zd) but it is %R.",
+                     label, (Py_ssize_t)rows, (Py_ssize_t)columns, shape);
+    Py_XDECREF(label);
+    Py_XDECREF(shape);
+    return -1;
+}
+
+static int shape_fits(PyArrayObject *array, npy_intp rows, npy_intp columns, npy_intp n)
+{
+    if (n == 1)
+        return PyArray_NDIM(array) <= 2 && PyArray_SIZE(array) == rows * columns;
+    return PyArray_NDIM(array) == 2 && PyArray_DIM(array, 0) == rows &&
+           PyArray_DIM(array, 1) == columns;
+}
+
+/* Row-major m x n to column-major, block by block. */
+static void transpose(const double *rows, npy_intp m, npy_intp n, double *columns)
+{
+    for (npy_intp i0 = 0; i0 < m; i0 += BLOCK)
+        for (npy_intp j0 = 0; j0 < n; j0 += BLOCK) {
+            npy_intp i1 = i0 + BLOCK < m ? i0 + BLOCK : m;
+            npy_intp j1 = j0 + BLOCK < n ? j0 + BLOCK : n;
+
+            for (npy_intp j = j0; j < j1; j++)
+                for (npy_intp i = i0; i < i1; i++)
+                    columns[j * m + i] = rows[i * n + j];
+        }
+}
+
+/* Casts and copies any real array into out, seen as an array of the same shape, without a
+ * temporary of that size. */
+static int cast_into(PyArrayObject *array, int transposed, double *out)
+{
+    PyArray_Descr *type = PyArray_DescrFromType(NPY_DOUBLE);
+    PyObject *view;
+    int status, flags = NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED;
+
+    flags |= transposed ? NPY_ARRAY_C_CONTIGUOUS : NPY_ARRAY_F_CONTIGUOUS;
+    if (!PyArray_CanCastArrayTo(array, type, NPY_SAFE_CASTING)) {
+        Py_DECREF(type);
+        Py_XDECREF(as_doubles(array, 2)); /* for NumPy's own words */
+        return -1;
+    }
+    view = PyArray_NewFromDescr(&PyArray_Type, type, PyArray_NDIM(array), PyArray_DIMS(array),
+                                NULL, out, flags, NULL);
+    if (view == NULL)
+        return -1;
+    status = PyArray_CopyInto((PyArrayObject *)view, array);
+    Py_DECREF(view);
+    return status;
+}
+
+int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_intp n,
+                           int transposed, double *out)
+{
+    npy_intp rows = transposed ? n : m, columns = transposed ? m : n;
+    int status = 0, by_columns = transposed || n == 1;
+    PyArrayObject *array = leastsq_as_array(result);
+
+    if (array == NULL)
+        return -1;
+    if (!shape_fits(array, rows, columns, n))
+        status = refuse_shape(array, dfun, rows, columns);
+    else if (!is_plain_doubles((PyObject *)array, PyArray_NDIM(array)))
+        status = cast_into(array, by_columns, out);
+    else if (by_columns)
+        memcpy(out, PyArray_DATA(array), (size_t)m * (size_t)n * sizeof(double));
+    else
+        transpose(PyArray_DATA(array), m, n, out);
+    Py_DECREF(array);
+    return status;
+}

@@ -1,0 +1,373 @@
+"""MINPACK's building blocks on NumPy arrays, for tests and for methods of your own.
+
+Everything is float64, permutations count from zero, and no argument is modified.
+"""
+
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from leastsq import _minpack
+from leastsq._checks import as_float64, as_number
+
+__all__ = ["chkder", "covar", "enorm", "lmpar", "qrfac", "qrsolv"]
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+Permutation = npt.NDArray[np.int32]
+
+
+def enorm(x: npt.ArrayLike) -> float:
+    """Return the Euclidean norm of a vector, without overflow or underflow on the way.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        Vector of any length.
+
+    Returns
+    -------
+    float
+        The norm; NaN where a component is NaN.
+
+    Raises
+    ------
+    TypeError
+        If x does not cast safely to float64.
+    ValueError
+        If x is not one-dimensional.
+
+    References
+    ----------
+    Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980), enorm.
+
+    Examples
+    --------
+    >>> enorm([3e300, 4e300])
+    5e+300
+    """
+    vector = _vector("x", x)
+    return float(_minpack.enorm(vector)) if vector.size else 0.0
+
+
+def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Vector, Vector]:
+    """Factor a matrix, A P = Q R, by Householder reflections.
+
+    Parameters
+    ----------
+    a : array_like, shape (m, n)
+        The matrix; m < n is allowed.
+    pivot : bool, default True
+        Whether to interchange columns, the largest norm left first.
+
+    Returns
+    -------
+    qr : ndarray, shape (m, n), Fortran order
+        The strict upper triangle of R; on and below the diagonal the reflectors v, each standing
+        for I - v v^T / v[0].
+    ipvt : ndarray of int32, shape (n,)
+        Column j of A P is column ipvt[j] of A, counted from 0.
+    rdiag : ndarray, shape (n,)
+        Diagonal of R.
+    acnorm : ndarray, shape (n,)
+        Norms of the columns of A.
+
+    Raises
+    ------
+    TypeError
+        If a does not cast safely to float64.
+    ValueError
+        If a is not two-dimensional.
+
+    References
+    ----------
+    Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980), qrfac.
+
+    Examples
+    --------
+    >>> qr, ipvt, rdiag, acnorm = qrfac([[3.0, 0.0], [4.0, 10.0]])
+    >>> ipvt.tolist(), acnorm.tolist()
+    ([1, 0], [5.0, 10.0])
+    """
+    matrix = _matrix("a", a)
+    m, n = matrix.shape
+    if m == 0 or n == 0:
+        zeros = np.zeros(n)
+        return matrix, np.arange(n, dtype=np.int32), zeros, zeros.copy()
+    qr, ipvt, rdiag, acnorm = _minpack.qrfac(matrix, int(pivot))
+    ipvt = ipvt - np.int32(1) if pivot else np.arange(n, dtype=np.int32)
+    return qr, ipvt, rdiag, acnorm
+
+
+def qrsolv(
+    r: npt.ArrayLike, ipvt: npt.ArrayLike, diag: npt.ArrayLike, qtb: npt.ArrayLike
+) -> tuple[Vector, Vector, Matrix]:
+    """Solve A x = b, D x = 0 in the least-squares sense, given A P = Q R.
+
+    Parameters
+    ----------
+    r : array_like, shape (n, n)
+        R in the upper triangle; the rest is not read.
+    ipvt : array_like of int, shape (n,)
+        The permutation P, counted from 0.
+    diag : array_like, shape (n,)
+        Diagonal of D.
+    qtb : array_like, shape (n,)
+        First n elements of Q^T b.
+
+    Returns
+    -------
+    x : ndarray, shape (n,)
+        The solution.
+    sdiag : ndarray, shape (n,)
+        Diagonal of S, where P^T (A^T A + D^2) P = S^T S.
+    s : ndarray, shape (n, n), Fortran order
+        r with S^T strictly below the diagonal.
+
+    Raises
+    ------
+    TypeError
+        If an array does not cast safely to float64 (ipvt: to int64).
+    ValueError
+        If shapes do not fit each other, or ipvt is not a permutation.
+
+    References
+    ----------
+    Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980), qrsolv.
+
+    Examples
+    --------
+    >>> x, sdiag, s = qrsolv([[2.0]], [0], [0.0], [6.0])
+    >>> x.tolist()
+    [3.0]
+    """
+    triangle, from_one, scale, rhs = _triangular_problem(r, ipvt, diag, qtb)
+    if not scale.size:
+        return scale, rhs, triangle
+    s, x, sdiag = _minpack.qrsolv(triangle, from_one, scale, rhs)
+    return x, sdiag, s
+
+
+def lmpar(
+    r: npt.ArrayLike,
+    ipvt: npt.ArrayLike,
+    diag: npt.ArrayLike,
+    qtb: npt.ArrayLike,
+    delta: float,
+    par: float = 0.0,
+) -> tuple[float, Vector, Vector, Matrix]:
+    """Find the Levenberg-Marquardt parameter of a step bound.
+
+    Parameters
+    ----------
+    r, ipvt, qtb : array_like
+        As for `qrsolv`.
+    diag : array_like, shape (n,)
+        Diagonal of D, without zeros.
+    delta : float
+        Bound on the norm of D x, positive.
+    par : float, default 0.0
+        Initial guess, not negative.
+
+    Returns
+    -------
+    par : float
+        Zero where the Gauss-Newton step is within 1.1 delta, otherwise such that the norm of D x
+        is within delta/10 of delta.
+    x : ndarray, shape (n,)
+        Least-squares solution of A x = b, sqrt(par) D x = 0.
+    sdiag : ndarray, shape (n,)
+        Diagonal of S, where P^T (A^T A + par D^2) P = S^T S; zeros if par is 0.
+    s : ndarray, shape (n, n), Fortran order
+        r with S^T strictly below the diagonal (if par is not 0).
+
+    Raises
+    ------
+    TypeError
+        If an array does not cast safely to float64 (ipvt: to int64).
+    ValueError
+        If shapes do not fit each other, ipvt is not a permutation, or delta, par or diag is out of
+        range.
+
+    References
+    ----------
+    Moré, The Levenberg-Marquardt algorithm: implementation and theory, LNM 630 (1978), sec. 5.
+
+    Examples
+    --------
+    >>> par, x, sdiag, s = lmpar([[2.0]], [0], [1.0], [6.0], delta=1.0)
+    >>> abs(x[0]) <= 1.1, par > 0.0
+    (True, True)
+    """
+    triangle, from_one, scale, rhs = _triangular_problem(r, ipvt, diag, qtb)
+    bound, guess = as_number("delta", delta), as_number("par", par)
+    if not bound > 0.0:
+        raise ValueError(f"delta must be positive, not {bound}")
+    if not guess >= 0.0:
+        raise ValueError(f"par must not be negative, and is {guess}")
+    if not np.all(scale != 0.0):
+        raise ValueError(f"diag must not contain zeros, and is {scale}")
+    if not scale.size:
+        return 0.0, scale, rhs, triangle
+    s, parameter, x, sdiag = _minpack.lmpar(triangle, from_one, scale, rhs, bound, guess)
+    return float(parameter), x, sdiag, s
+
+
+def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
+    """Return the covariance of fitted parameters, up to the residual variance.
+
+    Parameters
+    ----------
+    r : array_like, shape (n, n)
+        R in the upper triangle, from A P = Q R; the rest is not read.
+    ipvt : array_like of int, shape (n,)
+        The permutation P, counted from 0.
+    tol : float, default 0.0
+        The rank ends at the first abs(r[k, k]) <= tol * abs(r[0, 0]).
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        (A^T A)^-1, exactly symmetric; zero in rows and columns past the rank.
+
+    Raises
+    ------
+    TypeError
+        If r does not cast safely to float64 (ipvt: to int64).
+    ValueError
+        If shapes do not fit each other, or ipvt is not a permutation.
+
+    References
+    ----------
+    Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980).
+
+    Examples
+    --------
+    >>> covar([[2.0, 0.0], [0.0, 1.0]], [0, 1]).tolist()
+    [[0.25, 0.0], [0.0, 1.0]]
+    """
+    triangle = _square("r", r)
+    n = triangle.shape[0]
+    permutation = _permutation(ipvt, n)
+    covariance: Matrix = triangle
+    if n:
+        covariance = _minpack.covar(triangle, permutation, as_number("tol", tol))
+    return covariance
+
+
+@overload
+def chkder(x: npt.ArrayLike) -> Vector: ...
+@overload
+def chkder(
+    x: npt.ArrayLike, fvec: npt.ArrayLike, fjac: npt.ArrayLike, fvecp: npt.ArrayLike
+) -> Vector: ...
+def chkder(
+    x: npt.ArrayLike,
+    fvec: npt.ArrayLike | None = None,
+    fjac: npt.ArrayLike | None = None,
+    fvecp: npt.ArrayLike | None = None,
+) -> Vector:
+    """Check a Jacobian against its residual.
+
+    Call it with x alone for a neighbouring point xp, then with the residuals at both points and
+    the Jacobian at x.
+
+    Parameters
+    ----------
+    x : array_like, shape (n,)
+        The point of the check; zeros and coincidences make the check less telling.
+    fvec : array_like, shape (m,), optional
+        Residual at x.
+    fjac : array_like, shape (m, n), optional
+        Jacobian at x, d fvec[i] / d x[j].
+    fvecp : array_like, shape (m,), optional
+        Residual at xp.
+
+    Returns
+    -------
+    ndarray, shape (n,) or (m,)
+        xp; or for each row of the Jacobian 1 where it is right, 0 where it is wrong, and numbers
+        between where in doubt (above 0.5: probably right).
+
+    Raises
+    ------
+    TypeError
+        If an array does not cast safely to float64, or some of fvec, fjac and fvecp are missing.
+    ValueError
+        If shapes do not fit each other.
+
+    References
+    ----------
+    Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980), chkder.
+
+    Examples
+    --------
+    >>> x = np.array([2.0])
+    >>> xp = chkder(x)
+    >>> chkder(x, x**2, [[4.0]], xp**2).tolist(), chkder(x, x**2, [[5.0]], xp**2).tolist()
+    ([1.0], [0.0])
+    """
+    point = _vector("x", x)
+    if fvec is None and fjac is None and fvecp is None:
+        nothing = np.zeros(1)
+        neighbour: Vector = point
+        if point.size:
+            neighbour, _ = _minpack.chkder(point, nothing, np.zeros((1, point.size)), nothing, 1)
+        return neighbour
+    if fvec is None or fjac is None or fvecp is None:
+        raise TypeError("fvec, fjac and fvecp must be given together")
+    f, jacobian, fp = _vector("fvec", fvec), _matrix("fjac", fjac), _vector("fvecp", fvecp)
+    if jacobian.shape != (f.size, point.size) or fp.size != f.size:
+        raise ValueError(
+            f"shapes do not fit: x {point.shape}, fvec {f.shape}, fjac {jacobian.shape}, "
+            f"fvecp {fp.shape}"
+        )
+    if not (f.size and point.size):
+        return np.ones(f.size)
+    agreement: Vector = _minpack.chkder(point, f, jacobian, fp, 2)[1]
+    return agreement
+
+
+def _vector(name: str, value: npt.ArrayLike) -> Vector:
+    array = as_float64(value)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be one-dimensional, not of shape {array.shape}")
+    return array
+
+
+def _matrix(name: str, value: npt.ArrayLike) -> Matrix:
+    array = as_float64(value)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
+    return np.asfortranarray(array)
+
+
+def _square(name: str, value: npt.ArrayLike) -> Matrix:
+    array = _matrix(name, value)
+    if array.shape[0] != array.shape[1]:
+        raise ValueError(f"{name} must be square, not of shape {array.shape}")
+    return array
+
+
+def _permutation(value: npt.ArrayLike, n: int) -> Permutation:
+    array = np.asarray(value)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    index = array.astype(np.int64, casting="safe")
+    if index.shape != (n,) or not np.array_equal(np.sort(index), np.arange(n)):
+        raise ValueError(f"ipvt must be a permutation of 0 to {n - 1}, not {value!r}")
+    return (index + 1).astype(np.int32)
+
+
+def _triangular_problem(
+    r: npt.ArrayLike, ipvt: npt.ArrayLike, diag: npt.ArrayLike, qtb: npt.ArrayLike
+) -> tuple[Matrix, Permutation, Vector, Vector]:
+    triangle = _square("r", r)
+    n = triangle.shape[0]
+    scale, rhs = _vector("diag", diag), _vector("qtb", qtb)
+    if scale.size != n or rhs.size != n:
+        raise ValueError(
+            f"shapes do not fit: r {triangle.shape}, diag {scale.shape}, qtb {rhs.shape}"
+        )
+    return triangle, _permutation(ipvt, n), scale, rhs
