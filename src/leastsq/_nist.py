@@ -57,14 +57,16 @@ class DataSet:
 
 def _saturation(b: Vector, x: Vector) -> Vector:
     """Return an exponential approach to b1, of rate b2."""
-    return b[0] * -np.expm1(-b[1] * x)
+    predicted: Vector = b[0] * -np.expm1(-b[1] * x)
+    return predicted
 
 
 def _rational_cubic(b: Vector, x: Vector) -> Vector:
     """Return the quotient of two cubics; the denominator's constant term is 1."""
     numerator = b[0] + x * (b[1] + x * (b[2] + x * b[3]))
     denominator = 1.0 + x * (b[4] + x * (b[5] + x * b[6]))
-    return numerator / denominator
+    predicted: Vector = numerator / denominator
+    return predicted
 
 
 MISRA1A = DataSet(
