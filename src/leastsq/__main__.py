@@ -99,8 +99,8 @@ def fit(data: DataSet) -> Fit:
 
     Examples
     --------
-    >>> fit(MISRA1A).x
-    array([2.38942128e+02, 5.50156434e-04])
+    >>> [f"{parameter:.6g}" for parameter in fit(MISRA1A).x]
+    ['238.942', '0.000550156']
     """
     x, cov_x, info, message, ier = leastsq(
         lambda b: data.model(b, data.x) - data.y,

@@ -1,7 +1,7 @@
 """Checks of arguments, made once, at the door."""
 
 import operator
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,6 @@ import numpy.typing as npt
 __all__ = ["INT_MAX", "as_c_int", "as_float64", "as_number"]
 
 INT_MAX = 2**31 - 1
-
-Scalar = TypeVar("Scalar", bound=np.generic)
-
 
 def as_number(name: str, value: Any) -> float:
     """Return a float from anything with `__float__` that is not an array of rank > 0."""
@@ -24,18 +21,15 @@ def as_number(name: str, value: Any) -> float:
 
 def as_c_int(name: str, value: SupportsIndex) -> int:
     """Return an int from anything with `__index__` that fits a C int."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, not {value!r}") from None
+    number = operator.index(value)
     if not -INT_MAX - 1 <= number <= INT_MAX:
         raise OverflowError(f"{name}={number} is more than a C int can hold")
     return number
 
 
 def as_float64(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return a fresh C-ordered float64 array; only safe casts are made."""
-    array = np.asarray(value)
+    """Return a fresh C-ordered float64 array; only safe casts are made, a scalar becomes (1,)."""
+    array = np.atleast_1d(np.asarray(value))
     if array.size > INT_MAX:
         raise OverflowError(f"an array of {array.size} elements is more than a C int can count")
     return array.astype(np.float64, order="C", casting="safe", subok=False, copy=True)

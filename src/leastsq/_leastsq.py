@@ -230,9 +230,10 @@ def leastsq(
         xtol if type(xtol) is float else as_number("xtol", xtol),
         gtol if type(gtol) is float else as_number("gtol", gtol),
     )
-    limit = as_c_int("maxfev", maxfev)
+    most_calls = as_c_int("maxfev", maxfev)
     relative_error = None if epsfcn is None else as_number("epsfcn", epsfcn)
     bound = as_number("factor", factor)
+    full_output, col_deriv = bool(full_output), bool(col_deriv)
     x = as_float64(x0).ravel()
     n = x.size
     scale = None if diag is None else _scale_factors(diag, n)
@@ -243,11 +244,11 @@ def leastsq(
     fjac = None
     if Dfun is not None:
         fjac = _minpack.first_jacobian(Dfun, x, args, fvec.size, col_deriv)
-    if limit <= 0:
-        limit = (200 if fjac is None else 100) * (n + 1)
-    if n == 0 or bound <= 0.0 or min(tolerances) < 0.0 or (scale is not None and min(scale) <= 0):
+    if n == 0 or not _in_range(tolerances, bound, scale):
         return _improper_input(x, fvec, fjac, full_output)
 
+    default_limit = (200 if fjac is None else 100) * (n + 1)
+    limit = most_calls if most_calls > 0 else default_limit
     settings = (func, x, args, fvec, *tolerances, limit, bound, scale)
     if fjac is None:
         outcome = _minpack.lmdif(
@@ -263,7 +264,7 @@ def leastsq(
     if ier in SUCCESS and not full_output:
         return x, ier
     message = MESSAGES[ier].format(
-        ftol=tolerances[0], xtol=tolerances[1], gtol=tolerances[2], maxfev=limit
+        ftol=tolerances[0], xtol=tolerances[1], gtol=tolerances[2], maxfev=most_calls or limit
     )
     if not full_output:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
@@ -280,6 +281,12 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
             f"but its length is {array.size} (shape {array.shape})"
         )
     return as_float64(array)
+
+
+def _in_range(tolerances: tuple[float, ...], factor: float, scale: Vector | None) -> bool:
+    if factor <= 0.0 or any(tolerance < 0.0 for tolerance in tolerances):
+        return False
+    return scale is None or not bool((scale <= 0.0).any())
 
 
 def _is_finite(fvec: Vector, fjac: Matrix) -> bool:

@@ -67,33 +67,46 @@ static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim)
     return (PyArrayObject *)doubles;
 }
 
-static int copy_residual(PyArrayObject *array, npy_intp m, double *out)
+static int same_size(PyArrayObject *array, npy_intp m)
 {
-    if (PyArray_SIZE(array) != m) {
-        PyErr_SetString(PyExc_ValueError,
-                        "The array returned by a function changed size between calls");
+    if (PyArray_SIZE(array) == m)
+        return 1;
+    PyErr_SetString(PyExc_ValueError,
+                    "The array returned by a function changed size between calls");
+    return 0;
+}
+
+/* Sizes are compared before anything is copied: one that is wrong may be beyond memory. */
+static int convert_residual(PyArrayObject *array, npy_intp m, double *out)
+{
+    PyArrayObject *doubles;
+
+    if (PyArray_NDIM(array) <= 1 && !same_size(array, m))
         return -1;
-    }
-    memcpy(out, PyArray_DATA(array), (size_t)m * sizeof(double));
+    doubles = as_doubles(array, 1);
+    if (doubles == NULL)
+        return -1;
+    memcpy(out, PyArray_DATA(doubles), (size_t)m * sizeof(double));
+    Py_DECREF(doubles);
     return 0;
 }
 
 int leastsq_store_residual(PyObject *result, npy_intp m, double *out)
 {
-    PyArrayObject *array, *doubles;
+    PyArrayObject *array;
     int status;
 
-    if (is_plain_doubles(result, 1))
-        return copy_residual((PyArrayObject *)result, m, out);
+    if (is_plain_doubles(result, 1)) {
+        if (!same_size((PyArrayObject *)result, m))
+            return -1;
+        memcpy(out, PyArray_DATA((PyArrayObject *)result), (size_t)m * sizeof(double));
+        return 0;
+    }
     array = leastsq_as_array(result);
     if (array == NULL)
         return -1;
-    doubles = as_doubles(array, 1);
+    status = convert_residual(array, m, out);
     Py_DECREF(array);
-    if (doubles == NULL)
-        return -1;
-    status = copy_residual(doubles, m, out);
-    Py_DECREF(doubles);
     return status;
 }
 
