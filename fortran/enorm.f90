@@ -5,10 +5,11 @@
 !> The order of additions is part of the contract: first component to last, one sum a class.
 module leastsq_enorm_module
     use leastsq_kinds, only: wp
+    use leastsq_kernels_module, only: index_kind, squares
     implicit none(type, external)
     private
 
-    public :: enorm
+    public :: enorm, enorm_of_difference, column_norms
 
     real(wp), parameter :: small_limit = 3.834e-20_wp  !! squares of larger numbers do not vanish
     real(wp), parameter :: large_limit = 1.304e19_wp   !! n squares of numbers below limit/n fit
@@ -19,6 +20,14 @@ module leastsq_enorm_module
         real(wp) :: total = 0.0_wp
     end type scaled_sum
 
+    !> The three sums of a vector.
+    type :: class_sums
+        real(wp) :: limit            !! large components begin here
+        real(wp) :: middle = 0.0_wp  !! squares of intermediate components
+        type(scaled_sum) :: small
+        type(scaled_sum) :: large
+    end type class_sums
+
 contains
 
     !> Euclidean norm of a vector; zero for an empty one, NaN where a component is NaN.
@@ -26,24 +35,101 @@ contains
         real(wp), intent(in), contiguous :: x(:)  !! vector, any length
         real(wp) :: norm
 
-        type(scaled_sum) :: small, large
-        real(wp) :: component, middle, limit
+        type(class_sums) :: sums
+        logical :: plain
         integer :: i
 
-        middle = 0.0_wp
-        limit = large_limit/real(size(x), wp)
+        call sum_intermediate(x, norm, plain)
+        if (plain) then
+            norm = sqrt(norm)
+            return
+        end if
+        sums%limit = large_from(size(x))
         do i = 1, size(x)
-            component = abs(x(i))
-            if (component > small_limit .and. component < limit) then
-                middle = middle + component**2
-            else if (component <= small_limit) then
-                if (component /= 0.0_wp) call add_scaled(small, component)
+            call add(sums, abs(x(i)))
+        end do
+        norm = combined(sums)
+    end function enorm
+
+    !> Euclidean norm of x - multiplier*v, which need not be stored for that.
+    pure function enorm_of_difference(x, multiplier, v) result(norm)
+        real(wp), intent(in), contiguous :: x(:)  !! vector, any length
+        real(wp), intent(in) :: multiplier        !! of v
+        real(wp), intent(in), contiguous :: v(:)  !! vector of the same length
+        real(wp) :: norm
+
+        type(class_sums) :: sums
+        integer :: i
+
+        sums%limit = large_from(size(x))
+        do i = 1, size(x)
+            call add(sums, abs(x(i) - multiplier*v(i)))
+        end do
+        norm = combined(sums)
+    end function enorm_of_difference
+
+    !> Euclidean norms of the columns of a matrix.
+    pure subroutine column_norms(m, a, norms)
+        integer, intent(in) :: m                      !! rows of the matrix, <= size(a, 1)
+        real(wp), intent(in), contiguous :: a(:, :)   !! matrix; (lda, n)
+        real(wp), intent(out), contiguous :: norms(:) !! norms; (n)
+
+        integer :: j
+
+        call squares(int(m, index_kind), size(a, 2, index_kind), a, size(a, 1, index_kind), &
+                     small_limit, large_from(m), norms)
+        do j = 1, size(a, 2)
+            if (norms(j) >= 0.0_wp) then
+                norms(j) = sqrt(norms(j))
             else
-                call add_scaled(large, component)
+                norms(j) = enorm(a(:m, j))
             end if
         end do
-        norm = combined(small, middle, large)
-    end function enorm
+    end subroutine column_norms
+
+    !> Where large components begin in a vector of n.
+    pure function large_from(n) result(limit)
+        integer, intent(in) :: n  !! length
+        real(wp) :: limit
+
+        limit = large_limit/real(n, wp)
+    end function large_from
+
+    !> The sum of a vector all of whose components are intermediate or zero, as most are.
+    pure subroutine sum_intermediate(x, total, plain)
+        real(wp), intent(in), contiguous :: x(:)  !! vector, any length
+        real(wp), intent(out) :: total            !! sum of squares, first to last
+        logical, intent(out) :: plain             !! whether it is all that the norm needs
+
+        real(wp) :: component, largest, smallest
+        integer :: i
+
+        total = 0.0_wp
+        largest = 0.0_wp
+        smallest = large_limit
+        do i = 1, size(x)
+            component = abs(x(i))
+            total = total + component**2
+            if (component > largest) largest = component
+            if (component == 0.0_wp) component = large_limit
+            if (component < smallest) smallest = component
+        end do
+        plain = smallest > small_limit .and. largest < large_from(size(x)) .and. total >= 0.0_wp
+    end subroutine sum_intermediate
+
+    !> Adds the square of a component to the sum of its class.
+    pure subroutine add(sums, component)
+        type(class_sums), intent(inout) :: sums !! of the components so far
+        real(wp), intent(in) :: component       !! absolute value
+
+        if (component > small_limit .and. component < sums%limit) then
+            sums%middle = sums%middle + component**2
+        else if (component <= small_limit) then
+            if (component /= 0.0_wp) call add_scaled(sums%small, component)
+        else
+            call add_scaled(sums%large, component)
+        end if
+    end subroutine add
 
     !> Adds the square of a positive component, rescaling when it is the largest so far.
     pure subroutine add_scaled(sum, component)
@@ -59,21 +145,21 @@ contains
     end subroutine add_scaled
 
     !> Square root of the three sums together; what is negligible beside the rest is left out.
-    pure function combined(small, middle, large) result(norm)
-        type(scaled_sum), intent(in) :: small  !! squares of components up to small_limit
-        real(wp), intent(in) :: middle         !! squares of intermediate components
-        type(scaled_sum), intent(in) :: large  !! squares of components from large_limit/n up
+    pure function combined(sums) result(norm)
+        type(class_sums), intent(in) :: sums  !! of all components
         real(wp) :: norm
 
-        if (large%total /= 0.0_wp) then
-            norm = large%largest*sqrt(large%total + (middle/large%largest)/large%largest)
-        else if (middle == 0.0_wp) then
-            norm = small%largest*sqrt(small%total)
-        else if (middle >= small%largest) then
-            norm = sqrt(middle*(1.0_wp + (small%largest/middle)*(small%largest*small%total)))
-        else
-            norm = sqrt(small%largest*((middle/small%largest) + (small%largest*small%total)))
-        end if
+        associate (small => sums%small, middle => sums%middle, large => sums%large)
+            if (large%total /= 0.0_wp) then
+                norm = large%largest*sqrt(large%total + (middle/large%largest)/large%largest)
+            else if (middle == 0.0_wp) then
+                norm = small%largest*sqrt(small%total)
+            else if (middle >= small%largest) then
+                norm = sqrt(middle*(1.0_wp + (small%largest/middle)*(small%largest*small%total)))
+            else
+                norm = sqrt(small%largest*((middle/small%largest) + (small%largest*small%total)))
+            end if
+        end associate
     end function combined
 
 end module leastsq_enorm_module

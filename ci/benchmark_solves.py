@@ -1,0 +1,298 @@
+"""Rows for whole solves from Python: ours against `scipy.optimize.leastsq`."""
+
+import functools
+import time
+from collections.abc import Callable, Generator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+from benchmark_routines import SIZES
+from benchmark_timing import (
+    Effort,
+    Group,
+    Line,
+    Row,
+    Seconds,
+    Timer,
+    amount,
+    compared,
+    interleaved,
+    repeated,
+)
+
+import leastsq
+
+__all__ = ["rows"]
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+Solver = Callable[..., Any]
+
+SOLVERS: dict[str, Solver] = {"ours": leastsq.leastsq, "SciPy": scipy.optimize.leastsq}
+
+SOLVE, SOLVE_MANY_VARIABLES, MANY_VARIABLES = 0.4, 0.3, 200
+TINY, TINY_FULL, EVALUATION, EXPONENTIAL = 0.45, 0.35, 0.65, 0.5  # of SciPy's time
+ROW_WISE = ((2000, 200), (100_000, 20))
+GROWTH_M = tuple((m, 50) for m in (1000, 2000, 4000, 8000, 16_000))
+GROWTH_N = tuple((2000, n) for n in (25, 50, 100, 200, 400))
+
+
+class Dense:
+    """A linear model, bent in its first n residuals, whose callbacks cost next to nothing.
+
+    The Jacobian is kept and only its diagonal set; the residuals are remembered for every x. Both
+    solvers ask for the same x, to the last bit, so that in a second solve nothing is computed.
+    """
+
+    def __init__(self, m: int, n: int, col_deriv: bool) -> None:
+        rng = np.random.default_rng(m * n)
+        matrix = rng.standard_normal((n, m) if col_deriv else (m, n))
+        self.x0 = np.zeros(n)
+        self.col_deriv = col_deriv
+        self._jacobian = matrix
+        self._linear = matrix.T.copy(order="K") if col_deriv else matrix.copy()
+        self._diagonal = np.einsum("ii->i", matrix[: min(m, n), :n])
+        self._slope = self._diagonal.copy()
+        self._bend = 0.05 * np.sqrt(m)
+        self._known: dict[bytes, Vector] = {}
+        self._data = np.zeros(m)
+        self._data = self.residual(rng.uniform(0.5, 1.5, n)) + 0.1 * rng.standard_normal(m)
+        self._known.clear()
+
+    def residual(self, x: Vector) -> Vector:
+        """Return the residuals at x, which are computed once."""
+        key = x.tobytes()
+        if key not in self._known:
+            values = self._linear @ x - self._data
+            values[: x.size] += self._bend * x * x
+            self._known[key] = values
+        return self._known[key]
+
+    def jacobian(self, x: Vector) -> Matrix:
+        """Return the Jacobian at x, in an array that the next call changes."""
+        np.multiply(x, 2.0 * self._bend, out=self._diagonal)
+        self._diagonal += self._slope
+        return self._jacobian
+
+    def call(self, solver: Solver) -> Callable[[], Any]:
+        """Return the solve as a function without arguments."""
+        return functools.partial(
+            solver, self.residual, self.x0, Dfun=self.jacobian, col_deriv=self.col_deriv
+        )
+
+    def share_of_callbacks(self, solver: Solver) -> float:
+        """Return the part of a solve's time that is spent in the two callbacks."""
+        spent = 0
+
+        def timed(function: Callable[[Vector], Any]) -> Callable[[Vector], Any]:
+            def callback(x: Vector) -> Any:  # noqa: ANN401  (whatever the function returns)
+                nonlocal spent
+                start = time.perf_counter_ns()
+                result = function(x)
+                spent += time.perf_counter_ns() - start
+                return result
+
+            return callback
+
+        start = time.perf_counter_ns()
+        solver(
+            timed(self.residual), self.x0, Dfun=timed(self.jacobian), col_deriv=self.col_deriv
+        )
+        return spent / (time.perf_counter_ns() - start)
+
+
+def rows() -> list[Row]:
+    """Return the rows of this module."""
+    return [
+        *(_dense_row(m, n, True) for m, n in SIZES),
+        *(_dense_row(m, n, False) for m, n in ROW_WISE),
+        _row("tiny", "How long does a solve of two variables take?", _tiny, False, TINY),
+        _row("tiny full_output", "And with full_output?", _tiny, True, TINY_FULL),
+        _row(
+            "exponential",
+            "What does a solve of y = a exp(-b t) + c at 50 points cost beside its residuals?",
+            _exponential,
+        ),
+        _row("rosenbrock", "How long does Rosenbrock's valley take?", _rosenbrock),
+        _row(
+            "evaluation 100x100",
+            "What does one more evaluation cost, the residual handing back its 100 variables?",
+            _evaluation_of_many,
+        ),
+        _row(
+            "evaluation 2x2",
+            "And with its share of the iterations, in a long solve of two variables?",
+            _evaluation_of_two,
+        ),
+        _growth_row("m", GROWTH_M),
+        _growth_row("n", GROWTH_N),
+    ]
+
+
+def _row(
+    name: str, question: str, run: Callable[..., list[Line]], *arguments: object
+) -> Row:
+    return Row(name, question, Group.SOLVES, functools.partial(run, *arguments))
+
+
+def _dense_row(m: int, n: int, col_deriv: bool) -> Row:
+    name = f"solve {m}x{n}" + ("" if col_deriv else " row-wise")
+    layout = "" if col_deriv else ", Dfun returning rows (col_deriv=0)"
+    question = f"How long does a solve with Dfun take, {m} residuals of {n} variables{layout}?"
+    return _row(name, question, _dense, m, n, col_deriv)
+
+
+def _growth_row(name: str, sizes: tuple[tuple[int, int], ...]) -> Row:
+    (m, n), (last_m, last_n) = sizes[0], sizes[-1]
+    question = f"How does time grow with {name}, {m}x{n} to {last_m}x{last_n}? (power)"
+    run = functools.partial(_growth, name, sizes)
+    return Row(f"growth with {name}", question, Group.AMOUNTS, run, unit="")
+
+
+def _race(
+    calls: dict[str, Callable[[], Any]], target: float | None, note: str, effort: Effort
+) -> list[Line]:
+    times = interleaved({name: repeated(call) for name, call in calls.items()}, effort)
+    return [compared(Group.SOLVES, "SciPy", times["ours"], times["SciPy"], target, note)]
+
+
+def _dense(m: int, n: int, col_deriv: bool, effort: Effort) -> list[Line]:
+    problem = Dense(m, n, col_deriv)
+    calls = {name: problem.call(solver) for name, solver in SOLVERS.items()}
+    infodict = calls["ours"](full_output=True)[2]  # type: ignore[call-arg]
+    shares = [problem.share_of_callbacks(solver) for solver in SOLVERS.values()]
+    note = "nfev {}, njev {}; {:.1%} and {:.1%} in callbacks".format(
+        infodict["nfev"], infodict["njev"], *shares
+    )
+    target = SOLVE_MANY_VARIABLES if n >= MANY_VARIABLES else SOLVE
+    return _race(calls, target, note, effort)
+
+
+def _tiny(full_output: bool, target: float, effort: Effort) -> list[Line]:
+    def itself(x: Vector) -> Vector:
+        return x
+
+    x0 = np.array([1.0, 2.0])
+    calls = {
+        name: functools.partial(solver, itself, x0, full_output=full_output)
+        for name, solver in SOLVERS.items()
+    }
+    return _race(calls, target, "", effort)
+
+
+def _rosenbrock(effort: Effort) -> list[Line]:
+    def valley(x: Vector) -> Vector:
+        return np.array([10.0 * (x[1] - x[0] * x[0]), 1.0 - x[0]])
+
+    x0 = np.array([-1.2, 1.0])
+    calls = {name: functools.partial(solver, valley, x0) for name, solver in SOLVERS.items()}
+    return _race(calls, None, f"nfev {SOLVERS['ours'](valley, x0, full_output=True)[2]['nfev']}",
+                 effort)
+
+
+def _exponential(effort: Effort) -> list[Line]:
+    t = np.linspace(0.0, 4.0, 50)
+    y = 2.5 * np.exp(-1.3 * t) + 0.5 + 0.02 * np.random.default_rng(0).standard_normal(t.size)
+
+    def residual(p: Vector) -> Vector:
+        a, b, c = p
+        return a * np.exp(-b * t) + c - y
+
+    def replay(points: list[Vector]) -> None:
+        for p in points:
+            residual(p)
+
+    x0 = np.array([1.0, 1.0, 0.0])
+    timers: dict[str, Timer] = {}
+    points: dict[str, list[Vector]] = {name: [] for name in SOLVERS}
+    for name, solver in SOLVERS.items():
+        seen = points[name]
+        solver(lambda p, seen=seen: seen.append(p.copy()) or residual(p), x0)
+        timers[name] = repeated(functools.partial(solver, residual, x0))
+        timers[name + " residuals"] = repeated(functools.partial(replay, seen))
+    times = interleaved(timers, effort)
+    overhead = {name: times[name] - times[name + " residuals"] for name in SOLVERS}
+    note = "{} and {} calls; whole solves {:.1f} and {:.1f} µs".format(
+        *(len(seen) for seen in points.values()),
+        *(1e6 * float(np.median(times[name])) for name in SOLVERS),
+    )
+    return [compared(Group.SOLVES, "SciPy", *overhead.values(), EXPONENTIAL, note)]
+
+
+def _evaluation_of_many(effort: Effort) -> list[Line]:
+    # Both lengths end within the first difference Jacobian, before any linear algebra.
+    x0, lengths = np.linspace(1.0, 2.0, 100), (10, 100)
+    timers = {
+        f"{name} {length}": _stopped_solves(solver, x0, length)
+        for name, solver in SOLVERS.items()
+        for length in lengths
+    }
+    return _cost_per_call(interleaved(timers, effort), lengths)
+
+
+def _evaluation_of_two(effort: Effort) -> list[Line]:
+    def square(x: Vector) -> Vector:  # each iteration halves x, and no tolerance ends that
+        return x * x
+
+    x0, lengths = np.array([1.0, 2.0]), (30, 300)
+    settings = {"ftol": 0.0, "xtol": 0.0, "full_output": True}  # full_output: no warning
+    timers = {
+        f"{name} {length}": repeated(
+            functools.partial(solver, square, x0, maxfev=length, **settings)
+        )
+        for name, solver in SOLVERS.items()
+        for length in lengths
+    }
+    return _cost_per_call(interleaved(timers, effort), lengths)
+
+
+def _cost_per_call(times: dict[str, Seconds], lengths: tuple[int, int]) -> list[Line]:
+    short, long = lengths
+    costs = [
+        (times[f"{name} {long}"] - times[f"{name} {short}"]) / (long - short) for name in SOLVERS
+    ]
+    note = f"difference of solves of {short} and {long} calls"
+    return [compared(Group.SOLVES, "SciPy", *costs, EVALUATION, note)]
+
+
+def _stopped_solves(solver: Solver, x0: Vector, length: int) -> Timer:
+    """Return the timer of solves whose residual ends them by an exception."""
+
+    def timer(calls: int) -> float:
+        echoes = [_echo(length) for _ in repeat(None, calls)]
+        residuals = [echo.send for echo in echoes if next(echo) is None]
+        start = time.perf_counter_ns()
+        for residual in residuals:
+            try:
+                solver(residual, x0)
+            except StopIteration:  # noqa: PERF203  (its cost cancels in the difference)
+                pass
+        return (time.perf_counter_ns() - start) * 1e-9
+
+    return timer
+
+
+def _echo(calls: int) -> Generator[Vector | None, Vector, None]:
+    """Hand back what is sent, so many times; a C function to its caller, so it costs little."""
+    x = yield None
+    for _ in repeat(None, calls):
+        x = yield x
+
+
+def _growth(name: str, sizes: tuple[tuple[int, int], ...], effort: Effort) -> list[Line]:
+    problems = {size: Dense(*size, col_deriv=True) for size in sizes}
+    timers = {
+        (who, size): repeated(problem.call(solver))
+        for who, solver in SOLVERS.items()
+        for size, problem in problems.items()
+    }
+    times = interleaved({f"{who} {size}": timer for (who, size), timer in timers.items()}, effort)
+    axis = np.log([size["mn".index(name)] for size in sizes])
+    slopes = [
+        np.polyfit(axis, np.log([times[f"{who} {size}"] for size in sizes]), 1)[0]
+        for who in SOLVERS
+    ]
+    return [amount("SciPy", *slopes)]

@@ -1,0 +1,143 @@
+"""How a row of the benchmark is measured, and what it yields."""
+
+import contextlib
+import enum
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Effort", "Group", "Line", "Row", "Seconds", "Timer", "amount", "compared", "interleaved",
+    "repeated", "verdict",
+]  # fmt: skip
+
+Seconds = npt.NDArray[np.float64]
+Timer = Callable[[int], float]
+"""Makes so many calls and returns the seconds that they took."""
+
+STINT = 2e-3  # a contender's turn lasts at least this long, in seconds
+MOST_ROUNDS = 201
+
+
+class Group(enum.Enum):
+    """What a row's value is, and which way is better."""
+
+    ROUTINES = "Routines: the peer's time / ours, more is better"
+    SOLVES = "Solves: our time / SciPy's, less is better"
+    AMOUNTS = "Amounts: ours beside SciPy's, less is better"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a row may take."""
+
+    seconds: float
+    """After these no further round is begun ..."""
+    rounds: int
+    """... if there have been so many."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison: medians of ours and of the peer's; value between its quartiles."""
+
+    peer: str
+    ours: float
+    theirs: float | None
+    value: float
+    low: float
+    high: float
+    target: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A question and the measurement that answers it."""
+
+    name: str
+    question: str
+    group: Group
+    run: Callable[[Effort], list[Line]]
+    unit: str = "s"
+
+
+def compared(
+    group: Group,
+    peer: str,
+    ours: Seconds,
+    theirs: Seconds,
+    target: float | None = None,
+    note: str = "",
+) -> Line:
+    """Return the comparison of times that were measured in the same rounds."""
+    ratios = theirs / ours if group is Group.ROUTINES else ours / theirs
+    low, value, high = (float(q) for q in np.quantile(ratios, (0.25, 0.5, 0.75)))
+    return Line(
+        peer, float(np.median(ours)), float(np.median(theirs)), value, low, high, target, note
+    )
+
+
+def amount(
+    peer: str, ours: Seconds, theirs: Seconds | None, target: float | None = None, note: str = ""
+) -> Line:
+    """Return our amount, beside that of the peer if there is one."""
+    low, value, high = (float(q) for q in np.quantile(ours, (0.25, 0.5, 0.75)))
+    beside = None if theirs is None else float(np.median(theirs))
+    return Line(peer, value, beside, value, low, high, target, note)
+
+
+def verdict(group: Group, line: Line) -> str:
+    """Return whether a line meets its target: met, missed, or n/a if it has none."""
+    if line.target is None:
+        return "n/a"
+    good = line.value >= line.target if group is Group.ROUTINES else line.value <= line.target
+    return "met" if good else "missed"
+
+
+def repeated(function: Callable[[], object]) -> Timer:
+    """Return the timer of a function without arguments."""
+
+    def timer(calls: int) -> float:
+        start = time.perf_counter_ns()
+        for _ in repeat(None, calls):
+            function()
+        return (time.perf_counter_ns() - start) * 1e-9
+
+    return timer
+
+
+def interleaved(contenders: Mapping[str, Timer], effort: Effort) -> dict[str, Seconds]:
+    """Return each contender's seconds per call in every round; all have a turn in each round."""
+    rounds: list[list[float]] = []
+    with _without_garbage_collection():
+        calls = {name: _calls_in_a_turn(timer) for name, timer in contenders.items()}
+        deadline = time.perf_counter() + effort.seconds
+        while len(rounds) < effort.rounds or (
+            time.perf_counter() < deadline and len(rounds) < MOST_ROUNDS
+        ):
+            rounds.append([timer(calls[name]) / calls[name] for name, timer in contenders.items()])
+    return dict(zip(contenders, np.array(rounds).T, strict=True))
+
+
+def _calls_in_a_turn(timer: Timer) -> int:
+    calls = 1
+    timer(calls)
+    while timer(calls) < STINT:
+        calls *= 2
+    return calls
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,86 @@
+/* Chooses the kernels for the machine it runs on, once, at first use.
+ *
+ * LEASTSQ_SIMD in the environment names the choice: baseline, avx2 or avx512. Results do not
+ * depend on it, only speed does. */
+#include "kernels.h"
+#include "leastsq.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic(const struct leastsq_kernels *) chosen;
+
+/* The instruction sets of this machine, the best first. */
+static int available(const struct leastsq_kernels *list[3])
+{
+    int count = 0;
+
+#ifdef LEASTSQ_HAVE_AVX
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+        list[count++] = &leastsq_kernels_avx512;
+    if (__builtin_cpu_supports("avx2"))
+        list[count++] = &leastsq_kernels_avx2;
+#endif
+    list[count++] = &leastsq_kernels_baseline;
+    return count;
+}
+
+/* The kernels that LEASTSQ_SIMD names, the best without it, NULL where it names none of ours. */
+static const struct leastsq_kernels *wanted(void)
+{
+    const struct leastsq_kernels *list[3];
+    const char *name = getenv("LEASTSQ_SIMD");
+    int count = available(list);
+
+    if (name == NULL || *name == '\0')
+        return list[0];
+    for (int i = 0; i < count; i++)
+        if (strcmp(list[i]->name, name) == 0)
+            return list[i];
+    return NULL;
+}
+
+static const struct leastsq_kernels *kernels(void)
+{
+    const struct leastsq_kernels *best = atomic_load_explicit(&chosen, memory_order_acquire);
+
+    if (best == NULL) {
+        best = wanted();
+        if (best == NULL)
+            best = &leastsq_kernels_baseline;
+        atomic_store_explicit(&chosen, best, memory_order_release);
+    }
+    return best;
+}
+
+const char *leastsq_simd(void)
+{
+    return wanted() == NULL ? NULL : kernels()->name;
+}
+
+const char *leastsq_simd_available(int i)
+{
+    const struct leastsq_kernels *list[3];
+
+    return i >= 0 && i < available(list) ? list[i]->name : NULL;
+}
+
+void leastsq_reflect(ptrdiff_t m, ptrdiff_t n, const double *v, const double *w, double *a,
+                     ptrdiff_t lda, double *t, double *extra, double *t_extra)
+{
+    kernels()->reflect(m, n, v, w, a, lda, t, extra, t_extra);
+}
+
+void leastsq_squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,
+                     double upper, double *sums)
+{
+    kernels()->squares(m, n, a, lda, lower, upper, sums);
+}
+
+void leastsq_rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
+                    double *s, double *rows, ptrdiff_t ld)
+{
+    kernels()->rotate(n, count, cosine, sine, s, rows, ld);
+}

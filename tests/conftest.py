@@ -1,0 +1,53 @@
+"""Fixtures shared by the comparisons with the original libraries."""
+
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from reference import CLibrary, Library, bundled, missing
+
+import leastsq
+
+
+def _load(name: str) -> ctypes.CDLL:
+    """Load a reference library of the system."""
+    try:
+        return ctypes.CDLL(name)
+    except OSError as error:
+        missing(f"{name} (Debian: libminpack1, libcminpack1): {error}")
+
+
+@pytest.fixture(scope="session")
+def original() -> Library:
+    """Load the 1980 Fortran library."""
+    return Library(_load("libminpack.so.1"))
+
+
+@pytest.fixture(scope="session")
+def cminpack() -> CLibrary:
+    """Load cminpack, the reference for covar, which Debian's MINPACK lacks."""
+    return CLibrary(_load("libcminpack.so.1"), "{}")
+
+
+@pytest.fixture(scope="session")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """Load libleastsq.a, made into a shared library."""
+    archive = Path(leastsq.get_library_dir()) / "libleastsq.a"
+    library = tmp_path_factory.mktemp("doors") / "doors.so"
+    whole = ["-Wl,--whole-archive", str(archive), "-Wl,--no-whole-archive"]
+    system = [] if bundled() else ["-lminpack"]
+    compiler = os.environ.get("CC", "cc").split()
+    subprocess.run([*compiler, "-shared", "-o", library, *whole, *system, "-lm"], check=True)  # noqa: S603
+    return ctypes.CDLL(str(library))
+
+
+@pytest.fixture(scope="session", params=["c", "fortran"])
+def door(request: pytest.FixtureRequest, doors: ctypes.CDLL) -> Library:
+    """Open each of our two native doors."""
+    if request.param == "c":
+        return CLibrary(doors, "leastsq_{}")
+    if not bundled():
+        pytest.skip("the system build leaves MINPACK's own symbols to the system's library")
+    return Library(doors)

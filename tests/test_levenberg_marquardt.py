@@ -1,0 +1,236 @@
+"""lmdif and lmder on random problems against the 1980 library, to the last bit."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from reference import EPS_1980, FloatArray, Library, Settings, assert_same, bundled
+
+PROBLEMS = 500
+
+each_routine = pytest.mark.parametrize("routine", ["lmdif", "lmder"])
+
+TOLERANCES = [
+    Settings(),
+    Settings(ftol=0.0, xtol=0.0),
+    Settings(ftol=0.0, xtol=0.0, gtol=1e-4),
+    Settings(ftol=1e-3, xtol=0.0),
+    Settings(ftol=0.0, xtol=1e-2),
+    Settings(ftol=1e-2, xtol=1e-1),
+    Settings(ftol=1e-12, xtol=1e-12, gtol=1e-12),
+]
+
+
+class Problem:
+    """Smooth residuals of badly scaled, sometimes redundant unknowns, and their Jacobian.
+
+    As a native callback it records its calls and ends the solve at the one of a given number.
+    """
+
+    def __init__(self, seed: int, stop_at: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.n = int(rng.integers(1, 7))
+        self.m = self.n + int(rng.integers(0, 9))
+        self.kind = seed % 6
+        self.weights, self.rates = rng.standard_normal((2, self.m, self.n))
+        self.scale = 10 ** rng.uniform(-1, 1, self.n) ** rng.choice([1, 3])
+        for matrix in (self.weights, self.rates) if rng.random() < 0.2 else ():
+            matrix[:, -1] = rng.choice([0.0, 1.0]) * matrix[:, 0]
+        self.data = np.zeros(self.m)
+        hidden = self.scale * rng.standard_normal(self.n) * (self.kind != 4)
+        noise = (self.kind != 4) * rng.choice([0.0, 1e-8, 1e-3, 1.0]) * rng.standard_normal(self.m)
+        self.data = self.values(hidden)[0] + noise
+        away = self.scale * rng.standard_normal(self.n) * 10 ** rng.uniform(-2, 1)
+        self.x0 = (hidden + away) * (rng.random() < 0.9)
+        if self.kind == 5:  # linear, and stationary at zero up to rounding
+            data = rng.standard_normal(self.m)
+            fitted = self.weights @ np.linalg.lstsq(self.weights, data)[0]
+            self.data = 1e-30 * (data - fitted)
+            self.x0 *= 0
+        self.settings = self._settings(rng)
+        self.stop_at, self.calls = stop_at, list[tuple[int, bytes, bytes]]()
+
+    def _settings(self, rng: np.random.Generator) -> Settings:
+        diag = None
+        if rng.random() < 0.3:
+            diag = tuple(float(value) for value in 10 ** rng.uniform(-2, 2, self.n))
+        use = TOLERANCES[int(rng.integers(len(TOLERANCES)))].replace(
+            factor=float(10 ** rng.uniform(-2, 2)), diag=diag, padding=int(rng.integers(0, 3))
+        )
+        if rng.random() < 0.3:
+            use = use.replace(epsfcn=float(10 ** rng.uniform(-15, -6)))
+        if rng.random() < 0.15:
+            use = use.replace(maxfev=int(rng.integers(1, 12)))
+        return use
+
+    def values(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        u = x / self.scale
+        if self.kind in {0, 5}:
+            f, slope = self.weights * u, self.weights
+        elif self.kind == 1:
+            f = self.weights * u + self.rates * u * u
+            slope = self.weights + 2 * self.rates * u
+        elif self.kind == 2:
+            e = np.exp(0.5 * self.rates * u)
+            f, slope = self.weights * e, 0.5 * self.weights * self.rates * e
+        elif self.kind == 3:
+            f = self.weights * np.sin(self.rates * u)
+            slope = self.weights * self.rates * np.cos(self.rates * u)
+        else:  # singular at its root, like Powell's: one row is linear, the others are squares
+            root = (self.weights * u).sum(axis=1, keepdims=True)
+            root[0] = 0.5
+            f, slope = self.weights * u * root, 2 * self.weights * root
+            f[0] = self.weights[0] * u
+        return f.sum(axis=1) - self.data, slope / self.scale
+
+    def __call__(self, iflag: int, x: FloatArray, fvec: Any, fjac: Any) -> int:
+        known = iflag == 0 or (iflag == 2 and fjac is not None)
+        self.calls.append((iflag, x.tobytes(), fvec.tobytes() if known else b""))
+        if iflag == 2 and fjac is not None:
+            fjac[:] = self.values(x)[1]
+        elif iflag != 0:
+            fvec[:] = self.values(x)[0]
+        return -self.stop_at - 10 if len(self.calls) == self.stop_at else 0
+
+
+def _fit(library: Library, routine: str, problem: Problem, use: Settings) -> Any:
+    return getattr(library, routine)(problem, problem.x0, problem.m, use)
+
+
+def _compare(
+    libraries: tuple[Library, Library], routine: str, seed: int, stop_at: int = 0, **changes: Any
+) -> tuple[Any, list[tuple[int, bytes, bytes]]]:
+    """Compare fits and all that the callbacks see; return ours."""
+    ours, theirs = Problem(seed, stop_at), Problem(seed, stop_at)
+    use = ours.settings.replace(**changes)
+    fit = _fit(libraries[0], routine, ours, use)
+    assert_same(fit, _fit(libraries[1], routine, theirs, use), (routine, seed, stop_at, use))
+    assert ours.calls == theirs.calls, (routine, seed, stop_at)
+    return fit, ours.calls
+
+
+@each_routine
+@np.errstate(all="ignore")
+def test_random_problems(door: Library, original: Library, routine: str) -> None:
+    """Results and the sequence of points are the original's; every way to end occurs."""
+    endings = Counter(_compare((door, original), routine, seed)[0].info for seed in range(PROBLEMS))
+    assert set(endings) == set(range(1, 9)), endings
+
+
+@each_routine
+@pytest.mark.parametrize("nprint", [1, 2, 3])
+@np.errstate(all="ignore")
+def test_iterates_shown(door: Library, original: Library, routine: str, nprint: int) -> None:
+    for seed in range(60):
+        fit, calls = _compare((door, original), routine, seed, nprint=nprint)
+        shown = [x for iflag, x, _ in calls if iflag == 0]
+        assert len(shown) >= 2
+        assert shown[-1] == fit.x.tobytes()
+
+
+@each_routine
+@pytest.mark.parametrize("nprint", [0, 1, 2])
+@np.errstate(all="ignore")
+def test_user_stops_at_each_call(
+    door: Library, original: Library, routine: str, nprint: int
+) -> None:
+    """The exit code is the user's, x the last good point; the closing show cannot stop."""
+    for seed in (1, 2, 3, 5, 6):
+        _, calls = _compare((door, original), routine, seed, nprint=nprint)
+        total = min(len(calls), 60)
+        for stop_at in range(1, total + 1):
+            fit, _ = _compare((door, original), routine, seed, stop_at, nprint=nprint)
+            closing = nprint > 0 and stop_at == len(calls)
+            assert (fit.info == -stop_at - 10) != closing
+
+
+@each_routine
+@pytest.mark.parametrize("nprint", [0, 1])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ftol": -1e-300},
+        {"xtol": -1e-300},
+        {"gtol": -1e-300},
+        {"maxfev": 0},
+        {"maxfev": -1},
+        {"factor": 0.0},
+        {"factor": -1.0},
+        {"padding": -1},
+        {"diag": (1.0, 0.0, 1.0)},
+        {"diag": (1.0, 1.0, -1.0)},
+    ],
+    ids=str,
+)
+def test_improper_settings(
+    door: Library, original: Library, routine: str, nprint: int, change: dict[str, Any]
+) -> None:
+    """Nothing is computed, and what nprint shows is the original's."""
+    seed = next(seed for seed in range(100) if Problem(seed).n == 3)
+    fit, calls = _compare((door, original), routine, seed, **{"nprint": nprint, **change})
+    assert fit[:3] == (0, 0, 0)
+    assert [iflag for iflag, *_ in calls] == [0] * nprint
+
+
+@each_routine
+@pytest.mark.parametrize(("m", "n"), [(2, 3), (0, 1), (0, 0), (3, 0)])
+def test_improper_sizes(door: Library, original: Library, routine: str, m: int, n: int) -> None:
+    fits = [
+        getattr(library, routine)(Problem(1), np.ones(n), m, Settings())
+        for library in (door, original)
+    ]
+    assert_same(*fits)
+    assert fits[0].info == 0
+
+
+@np.errstate(all="ignore")
+def test_lmder1(door: Library, original: Library) -> None:
+    for seed in range(100):
+        problem, tol = Problem(seed), [1e-8, 0.0, 1e-3][seed % 3]
+        got, want = (
+            library.lmder1(problem, problem.x0, problem.m, tol) for library in (door, original)
+        )
+        assert_same(got, want, seed)
+        assert got[0] in range(1, 8)
+
+
+@np.errstate(all="ignore")
+def test_lmdif1(door: Library, original: Library) -> None:
+    """It is lmdif with its documented settings; its step is that of the library's own epsilon."""
+    for library in (door, original):
+        for seed in range(100):
+            problem, tol = Problem(seed), [1e-8, 0.0, 1e-3][seed % 3]
+            use = Settings(ftol=tol, xtol=tol, epsfcn=0.0)
+            want = library.lmdif(problem, problem.x0, problem.m, use)
+            info = 4 if want.info == 8 else want.info
+            got = library.lmdif1(problem, problem.x0, problem.m, tol)
+            assert_same(got, (info, want.x, want.fvec), seed)
+
+
+@pytest.mark.parametrize("routine", ["lmdif1", "lmder1"])
+@pytest.mark.parametrize(("tol", "lacking"), [(-1e-300, 0), (1e-8, 1)])
+def test_improper_arguments_of_the_simple_drivers(
+    door: Library, original: Library, routine: str, tol: float, lacking: int
+) -> None:
+    problem = Problem(1)
+    got, want = (
+        getattr(library, routine)(problem, problem.x0, problem.m, tol, lacking)
+        for library in (door, original)
+    )
+    assert_same(got, want)
+    assert got[0] == 0
+    assert not problem.calls
+
+
+def test_default_step_is_that_of_the_exact_epsilon(door: Library) -> None:
+    """Any epsfcn below the machine epsilon, the 1980 literal's neighbour, stands for it."""
+    if not bundled():
+        pytest.skip("the system library has the literal")
+    problem = Problem(3)
+    fits = [
+        door.lmdif(problem, problem.x0, problem.m, Settings(epsfcn=epsfcn))
+        for epsfcn in (0.0, -1.0, np.finfo(float).eps, EPS_1980)
+    ]
+    assert_same(fits[0], fits[1])
+    assert_same(fits[0], fits[2])

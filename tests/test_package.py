@@ -1,0 +1,242 @@
+"""The installed package: version, configuration, types, dependencies, examples."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import importlib.metadata
+import importlib.resources
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+import textwrap
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from reference import bundled
+from support import run_python
+
+import leastsq
+from leastsq import _minpack
+
+README = Path(__file__).parents[1] / "README.md"
+
+# The demo's examples are tested with the demo.
+MODULES = sorted(
+    {"__init__", *(m.name for m in pkgutil.iter_modules(leastsq.__path__))} - {"__main__"}
+)
+
+A_FIT = """
+import numpy as np
+from leastsq import leastsq
+
+t = np.linspace(0.0, 3.0, 20)
+x, cov_x, *_ = leastsq(lambda p: p[0] * np.exp(-p[1] * t) - 2.0 * np.exp(-t), [1, 2], full_output=1)
+assert abs(x[0] - 2.0) < 1e-6
+assert cov_x is not None
+"""
+
+
+def test_version() -> None:
+    assert leastsq.__version__ == importlib.metadata.version("leastsq")
+    assert _minpack.build_config()["version"] == leastsq.__version__
+
+
+def test_numpy_is_the_only_dependency() -> None:
+    required = [
+        requirement
+        for requirement in importlib.metadata.requires("leastsq") or []
+        if "extra ==" not in requirement
+    ]
+    assert required == ["numpy>=2.0"]
+
+
+def test_public_names() -> None:
+    public = ["__version__", "get_include", "get_library_dir", "leastsq", "minpack", "show_config"]
+    assert all(hasattr(leastsq, name) for name in public)
+    assert set(leastsq.__all__) >= set(public) - {"__version__"}
+    assert all(hasattr(leastsq, name) for name in leastsq.__all__)
+
+
+def test_show_config(capsys: pytest.CaptureFixture[str]) -> None:
+    leastsq.show_config()
+    printed = capsys.readouterr().out
+    config = _minpack.build_config()
+    assert {"version", "numpy", "c_compiler", "fortran_compiler", "minpack"} <= set(config)
+    assert config["minpack"] in {"bundled", "system"}
+    assert config["fortran_flags"]
+    for value in config.values():
+        assert value in printed
+
+
+def test_native_files_are_installed() -> None:
+    include, library = Path(leastsq.get_include()), Path(leastsq.get_library_dir())
+    names = [include / "leastsq.h", include / "leastsq_interface.f90"]
+    names += [library / "libleastsq.a", library / "pkgconfig" / "leastsq.pc"]
+    assert [path for path in names if not path.is_file()] == []
+
+
+# Types
+
+TYPED = """
+    import numpy as np
+    import numpy.typing as npt
+
+    import leastsq as package
+    from leastsq import leastsq
+
+    Array = npt.NDArray[np.float64]
+
+    def func(x: Array, shift: float = 0.0) -> Array:
+        return x - shift
+
+    def listed(x: Array) -> list[float]:
+        return [float(x[0]), 1.0]
+
+    def jacobian(x: Array, shift: float = 0.0) -> Array:
+        return np.eye(x.size)
+
+    x, ier = leastsq(func, [1.0, 2.0])
+    array: Array = x
+    number: int = ier
+    x, ier = leastsq(listed, 1.0, full_output=False, ftol=1, maxfev=10, diag=[1.0])
+    x, cov_x, info, message, ier = leastsq(func, np.ones(2), (3.0,), jacobian, True)
+    x, cov_x, info, message, ier = leastsq(func, (1, 2), full_output=True, col_deriv=True)
+    covariance: Array | None = cov_x
+    text: str = message
+    evaluations: int = info["nfev"]
+    residual: Array = info["fvec"]
+    norm: float = package.minpack.enorm(x)
+    version: str = package.__version__
+    directory: str = package.get_include()
+
+    def either(flag: bool) -> None:
+        result = leastsq(func, [1.0], full_output=flag)
+        array: Array = result[0]
+
+    wrong = len(cov_x)  # wrong: it may be None
+    x, cov_x, info, message, ier = leastsq(func, [1.0])  # wrong: two values
+    x, ier = leastsq(func, [1.0], full_output=True)  # wrong: five values
+    leastsq(3, [1.0])  # wrong: no function
+    leastsq(func, [1.0], ftol="a")  # wrong: no number
+"""
+
+
+def test_types(tmp_path: Path) -> None:
+    if find_spec("mypy") is None:
+        pytest.skip("mypy is not installed")
+    program = tmp_path / "program.py"
+    program.write_text(textwrap.dedent(TYPED))
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", program.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+    lines = program.read_text().splitlines()
+    wrong = {number for number, line in enumerate(lines, 1) if "# wrong" in line}
+    found = {int(number) for number in re.findall(r"^program\.py:(\d+): error", done.stdout, re.M)}
+    assert found == wrong, done.stdout + done.stderr
+
+
+def test_py_typed() -> None:
+    assert importlib.resources.files("leastsq").joinpath("py.typed").is_file()
+
+
+# Dependencies at run time
+
+
+@pytest.mark.skipif(not bundled(), reason="the system's MINPACK brings its own libgfortran")
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no /proc/self/maps")
+def test_no_fortran_runtime_is_loaded() -> None:
+    # NumPy may bring one for its BLAS.
+    done = run_python(
+        """
+        import numpy.linalg
+
+        def runtimes():
+            with open("/proc/self/maps") as file:
+                return {word for word in file.read().split() if "gfortran" in word}
+
+        numpys_own = runtimes()
+        """
+        + textwrap.indent(A_FIT, " " * 8)
+        + """
+        assert runtimes() <= numpys_own
+        print(open("/proc/self/maps").read())
+        """
+    )
+    assert "leastsq/_minpack" in done.stdout
+
+
+def test_numpy_alone_is_enough() -> None:
+    run_python(
+        """
+        import sys
+
+        class OnlyNumPy:
+            def find_spec(self, name, path=None, target=None):
+                top = name.partition(".")[0]
+                if top not in {"numpy", "leastsq", *sys.stdlib_module_names}:
+                    raise ModuleNotFoundError(name, name=name)
+
+        sys.meta_path.insert(0, OnlyNumPy())
+        """
+        + textwrap.indent(A_FIT, " " * 8)
+        + """
+        import leastsq as package
+
+        package.show_config()
+        assert package.minpack.enorm([3.0, 4.0]) == 5.0
+        """
+    )
+
+
+# Examples
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name: str) -> None:
+    module = importlib.import_module("leastsq" if name == "__init__" else f"leastsq.{name}")
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("name", ["leastsq", "minpack.qrfac", "minpack.lmpar", "minpack.covar"])
+def test_public_functions_have_an_example(name: str) -> None:
+    function = leastsq
+    for part in name.split("."):
+        function = getattr(function, part)
+    examples = doctest.DocTestFinder(recurse=False).find(function, name)
+    assert sum(len(test.examples) for test in examples) > 0
+
+
+def missing_modules(block: str) -> list[str]:
+    """Return the modules that a snippet imports and that are not installed."""
+    names = re.findall(r"^\s*(?:from|import)\s+(\w+)", block, re.M)
+    return [name for name in names if find_spec(name) is None]
+
+
+def test_the_snippets_of_the_readme_run(tmp_path: Path) -> None:
+    if not README.is_file():
+        pytest.skip("the tests run without the README")
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
+    assert blocks
+    runnable = [block for block in blocks if not missing_modules(block)]
+    assert runnable
+    # In one process of their own, one after the other, as a reader would paste them.
+    run_python(
+        f"""
+        import doctest, json
+
+        names = {{"__name__": "__main__"}}
+        for block in json.loads({json.dumps(runnable)!r}):
+            if ">>>" in block:
+                test = doctest.DocTestParser().get_doctest(block, names, "README", "README.md", 0)
+                runner = doctest.DocTestRunner()
+                runner.run(test, clear_globs=False)
+                names.update(test.globs)
+                assert runner.failures == 0
+            else:
+                exec(compile(block, "README.md", "exec"), names)
+        """,
+        cwd=tmp_path,
+    )

@@ -1,0 +1,158 @@
+"""qrfac against the 1980 library, to the last bit."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from reference import FILL, FILL_INT, FloatArray, Library, assert_same
+
+Maker = Callable[[np.random.Generator, int, int], FloatArray]
+
+SIZES = [(1, 1), (2, 1), (2, 2), (3, 2), (5, 5), (9, 4), (12, 12), (17, 9), (30, 7), (43, 19)]
+WIDE = [(1, 2), (1, 6), (2, 3), (4, 9), (7, 8), (5, 20)]
+
+
+def dense(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return rng.standard_normal((m, n))
+
+
+def scaled_columns(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return dense(rng, m, n) * 10 ** rng.uniform(-12, 12, n)
+
+
+def scaled_elements(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return dense(rng, m, n) * 10 ** rng.uniform(-30, 30, (m, n))
+
+
+def tiny_or_huge(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return dense(rng, m, n) * 10.0 ** rng.choice([-310, -160, 100, 150])
+
+
+def zero_columns(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    a = dense(rng, m, n)
+    a[:, rng.random(n) < 0.4] = rng.choice([0.0, -0.0])
+    return a
+
+
+def duplicated_columns(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return dense(rng, m, n)[:, rng.integers(0, n, n)] * rng.choice([-2.0, -1.0, 1.0, 1.0], n)
+
+
+def rank_deficient(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    rank = int(rng.integers(1, max(2, min(m, n))))
+    a: FloatArray = (dense(rng, m, rank)[:, :, None] * dense(rng, rank, n)).sum(axis=1)
+    return a
+
+
+def small_integers(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return rng.integers(-2, 3, (m, n)).astype(float)
+
+
+def sparse(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    return dense(rng, m, n) * (rng.random((m, n)) < 0.3)
+
+
+def nearly_parallel(rng: np.random.Generator, m: int, n: int) -> FloatArray:
+    """Columns whose norms the first reflector takes far down, some of them to near the rule.
+
+    Just at the rule (7e-8 of the norm left) the 1980 literal of the machine epsilon decides;
+    a test of its own has these.
+    """
+    close, border = 10 ** rng.uniform(-11, -1, n), rng.choice([4.0, 5.0, 9.0, 11.0], n) * 1e-8
+    distance = np.where(rng.random(n) < 0.5, close, border)
+    distance[(distance > 5.5e-8) & (distance < 8e-8)] = 1e-7
+    a = dense(rng, m, 1) + distance * dense(rng, m, n)
+    return a * 2.0 ** rng.integers(-3, 4, n)
+
+
+MAKERS = [
+    dense,
+    scaled_columns,
+    scaled_elements,
+    tiny_or_huge,
+    zero_columns,
+    duplicated_columns,
+    rank_deficient,
+    small_integers,
+    sparse,
+    nearly_parallel,
+]
+
+
+@pytest.mark.parametrize("pivot", [True, False])
+@pytest.mark.parametrize("make", MAKERS)
+def test_random_matrices(door: Library, original: Library, make: Maker, pivot: bool) -> None:
+    rng = np.random.default_rng(42)
+    for case in range(30):
+        for m, n in SIZES + WIDE:
+            a, padding = make(rng, m, n), int(rng.integers(0, 3))
+            want = original.qrfac(a, pivot, padding)
+            assert_same(door.qrfac(a, pivot, padding), want, (case, a))
+
+
+@pytest.mark.parametrize("pivot", [True, False])
+def test_rows_past_m_and_unused_ipvt_stay(door: Library, pivot: bool) -> None:
+    a = np.random.default_rng(1).standard_normal((4, 3))
+    factor = door.qrfac(a, pivot, padding=2)
+    assert (factor.a[4:] == FILL).all()
+    assert (factor.a[:4] != a).all()
+    assert pivot or (factor.ipvt == FILL_INT).all()
+
+
+def test_pivots_are_one_based_and_the_first_of_equals(door: Library) -> None:
+    a = np.array([[1.0, 0.0, 2.0, 0.0], [0.0, -2.0, 0.0, 1.0]])
+    assert door.qrfac(a).ipvt.tolist() == [2, 3, 1, 4]
+
+
+def test_all_zero_matrix(door: Library) -> None:
+    factor = door.qrfac(np.zeros((3, 2)))
+    assert_same(factor.a, np.zeros((3, 2), order="F"))
+    assert_same(factor.rdiag, np.array([-0.0, -0.0]))
+    assert_same(factor.acnorm, np.zeros(2))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_columns_interchanged_carry_their_reference_norms(
+    door: Library, original: Library, sign: float
+) -> None:
+    """A large norm that moves aside is later compared with itself, not with its successor's."""
+    rng = np.random.default_rng(5)
+    for case in range(600):
+        a = dense(rng, 6, 4) * 10.0 ** rng.permutation([0, 3, 5, 8])
+        a[:, rng.integers(4)] *= sign * 1e-9
+        mixture = rng.integers(4)
+        a += a[:, [mixture]] * rng.choice([0.0, 1.0, 1e4], 4)
+        assert_same(door.qrfac(a), original.qrfac(a), (case, a))
+
+
+@pytest.mark.parametrize("steps", range(1, 60))
+def test_norms_are_recomputed_by_the_rule(door: Library, original: Library, steps: int) -> None:
+    """A norm is computed afresh where 0.05 s^2 <= eps, s being the share of it that is left.
+
+    Beside the pivot 2 e1 stands (c, r, 0) with c = 1 - steps 2^-53 and r such that the norm rounds
+    to 1. Then s = sqrt(1 - c^2) is known exactly, r is a little larger, and the third
+    column's norm lies between them: whether it comes next tells whether the norm was r or s.
+    """
+    unit = 2.0**-53
+    c, r, between = 1 - steps * unit, *np.sqrt((2 * steps + np.array([0.8, 0.4])) * unit)
+    a = np.array([[2.0, c, 0.0], [0.0, r, 0.0], [0.0, 0.0, between]])
+    share = float(np.sqrt(1 - c * c))
+    for library in (door, original):
+        factor = library.qrfac(a)
+        afresh = 0.05 * (share * share) <= library.dpmpar(1)
+        assert factor.acnorm[1] == 1.0
+        assert factor.ipvt.tolist() == ([1, 2, 3] if afresh else [1, 3, 2])
+
+
+def test_python_wrapper(original: Library) -> None:
+    from leastsq import minpack
+
+    rng = np.random.default_rng(6)
+    for make in MAKERS:
+        for m, n in SIZES + WIDE:
+            a = make(rng, m, n)
+            for pivot in (True, False):
+                want = original.qrfac(a, pivot)
+                ipvt = want.ipvt - np.intc(1) if pivot else np.arange(n, dtype=np.intc)
+                got = minpack.qrfac(a, pivot)
+                assert_same(tuple(got), (want.a, ipvt, want.rdiag, want.acnorm), a)
