@@ -2,7 +2,7 @@
 !>
 !> simd/kernels.h says what each computes, simd/dispatch.c which of them runs.
 module leastsq_kernels_module
-    use, intrinsic :: iso_c_binding, only: c_double, c_ptrdiff_t
+    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_ptrdiff_t
     implicit none(type, external)
     private
 
@@ -12,20 +12,20 @@ module leastsq_kernels_module
 
     interface
 
-        !> Subtracts t(k) v from each column and puts its inner product with w into t(k).
-        pure subroutine reflect(m, n, v, w, a, lda, t, extra, t_extra) &
+        !> Applies reflector j - 1 to the columns after j and sums them for reflector j.
+        pure subroutine reflect(j, m, n, apply, a, lda, t, extras, extra) &
             bind(c, name="leastsq_reflect")
-            import :: c_double, c_ptrdiff_t
+            import :: c_double, c_int, c_ptrdiff_t
             implicit none(type, external)
-            integer(c_ptrdiff_t), value :: m            !! rows
-            integer(c_ptrdiff_t), value :: n            !! columns
-            real(c_double), intent(in), optional :: v(m) !! reflector to apply
-            real(c_double), intent(in) :: w(m)          !! reflector to sum for
-            integer(c_ptrdiff_t), value :: lda          !! leading dimension of a
-            real(c_double), intent(inout) :: a(lda, n)  !! columns; m rows are used
-            real(c_double), intent(inout) :: t(n)       !! multipliers, then inner products
-            real(c_double), intent(inout), optional :: extra(m) !! one more column
-            real(c_double), intent(inout) :: t_extra    !! its multiplier, then inner product
+            integer(c_ptrdiff_t), value :: j           !! column of the reflector to sum for
+            integer(c_ptrdiff_t), value :: m           !! rows
+            integer(c_ptrdiff_t), value :: n           !! columns
+            integer(c_int), value :: apply             !! 0: there is no reflector to apply
+            integer(c_ptrdiff_t), value :: lda         !! leading dimension of a
+            real(c_double), intent(inout) :: a(lda, n) !! partly factored matrix
+            real(c_double), intent(inout) :: t(n)      !! multipliers, then inner products
+            integer(c_int), value :: extras            !! 1: there is one more column
+            real(c_double), intent(inout) :: extra(*)  !! that column; its multiplier is t(j)
         end subroutine reflect
 
         !> Sums of squares of columns; negative where a component is not within the limits.

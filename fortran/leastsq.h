@@ -152,6 +152,14 @@ void leastsq_chkder(int m, int n, const double *x, double *fvec, double *fjac, i
 /* Machine constants: i = 1 the epsilon 2^-52, 2 the smallest normal number, 3 the largest. */
 double leastsq_dpmpar(int i);
 
+/* Instruction set of the kernels in force: baseline, avx2 or avx512. The best of the machine, or
+ * the one that the environment variable LEASTSQ_SIMD names at the first call; NULL if that is none
+ * of this machine's, and the baseline runs. Results do not depend on it. */
+const char *leastsq_simd(void);
+
+/* The i-th instruction set of this machine, the best first; NULL beyond the last. */
+const char *leastsq_simd_available(int i);
+
 #ifdef __cplusplus
 }
 #endif

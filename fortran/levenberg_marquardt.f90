@@ -11,8 +11,8 @@ module leastsq_levenberg_marquardt
                               orthogonal_residual, too_many_evaluations, ftol_too_small, &
                               xtol_too_small, gtol_too_small
     use leastsq_problem, only: problem, controls, fit, controls_are_proper
-    use leastsq_enorm_module, only: enorm
-    use leastsq_qrfac_module, only: column_norms, factor, apply_reflector
+    use leastsq_enorm_module, only: enorm, column_norms
+    use leastsq_qrfac_module, only: factor
     use leastsq_lmpar_module, only: lmpar
     implicit none(type, external)
     private
@@ -73,7 +73,6 @@ contains
             if (info < running) return
             call factor_jacobian(task%m, state, finite)
             if (state%iteration == 1) call start_trust_region(settings, state)
-            call project_residual(task%m, state)
             call measure_gradient(state)
             if (state%gnorm <= settings%gtol .or. .not. finite) then
                 info = orthogonal_residual
@@ -97,7 +96,7 @@ contains
         info = min(running, task%report(state))
     end function report_if_due
 
-    !> Factors the Jacobian; leaves R's diagonal in step and the column norms in trial_x.
+    !> Factors the Jacobian and projects the residual; leaves the column norms in trial_x.
     pure subroutine factor_jacobian(m, state, finite)
         integer, intent(in) :: m            !! number of residuals
         type(fit), intent(inout) :: state
@@ -113,7 +112,13 @@ contains
                 finite = finite .and. is_finite(state%fjac(i, j))
             end do
         end do
-        call factor(m, state%fjac, .true., state%ipvt, state%step, state%trial_x, state%scaled)
+        call copy(state%fvec, state%trial_fvec)
+        call factor(m, state%fjac, .true., state%ipvt, state%step, state%trial_x, state%scaled, &
+                    state%qtf, state%trial_fvec)
+        do j = 1, size(state%x)
+            state%fjac(j, j) = state%step(j)
+            state%qtf(j) = state%trial_fvec(j)
+        end do
     end subroutine factor_jacobian
 
     !> First scaling, from the column norms unless it is the user's, and first radius.
@@ -134,23 +139,6 @@ contains
         state%delta = settings%factor*state%xnorm
         if (state%delta == 0.0_wp) state%delta = settings%factor
     end subroutine start_trust_region
-
-    !> Applies the reflectors to the residual and puts R's diagonal in their place.
-    pure subroutine project_residual(m, state)
-        integer, intent(in) :: m           !! number of residuals
-        type(fit), intent(inout) :: state
-
-        integer :: j
-
-        call copy(state%fvec, state%trial_fvec)
-        do j = 1, size(state%x)
-            if (state%fjac(j, j) /= 0.0_wp) then
-                call apply_reflector(state%fjac(j:m, j), state%trial_fvec(j:))
-            end if
-            state%fjac(j, j) = state%step(j)
-            state%qtf(j) = state%trial_fvec(j)
-        end do
-    end subroutine project_residual
 
     !> Largest cosine between the residual and a column of the Jacobian.
     pure subroutine measure_gradient(state)

@@ -4,12 +4,14 @@
 !> The order of additions is part of the contract: every inner product runs from the first row
 !> to the last, and every element is updated by one reflector after the other.
 module leastsq_qrfac_module
+    use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp, machine_epsilon
-    use leastsq_enorm_module, only: enorm
+    use leastsq_enorm_module, only: enorm, enorm_of_difference, column_norms
+    use leastsq_kernels_module, only: index_kind, reflect
     implicit none(type, external)
     private
 
-    public :: qrfac, column_norms, factor, apply_reflector
+    public :: qrfac, factor
 
     real(wp), parameter :: downdate_trust = 0.05_wp  !! recompute when less of the norm is left
 
@@ -25,25 +27,17 @@ contains
         real(wp), intent(out), contiguous :: acnorm(:) !! norms of the columns of A; (n)
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
+        real(wp) :: multipliers(size(a, 2)), nothing(0)
+
         call column_norms(m, a, acnorm)
-        call factor(m, a, pivot, ipvt, rdiag, acnorm, work)
+        call factor(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers, nothing)
     end subroutine qrfac
 
-    !> Euclidean norms of the columns of a matrix.
-    pure subroutine column_norms(m, a, acnorm)
-        integer, intent(in) :: m                       !! rows of the matrix, <= size(a, 1)
-        real(wp), intent(in), contiguous :: a(:, :)    !! matrix; (lda, n)
-        real(wp), intent(out), contiguous :: acnorm(:) !! norms; (n)
-
-        integer :: j
-
-        do j = 1, size(a, 2)
-            acnorm(j) = enorm(a(:m, j))
-        end do
-    end subroutine column_norms
-
-    !> The factorisation proper, given the column norms.
-    pure subroutine factor(m, a, pivot, ipvt, rdiag, acnorm, reference)
+    !> The factorisation proper, given the column norms; also applies Q^T to one more column.
+    !>
+    !> Two steps overlap: the pass over the trailing columns that sums for reflector j applies
+    !> reflector j - 1 on its way. Row j of R, and so the next pivot, are known after it.
+    pure subroutine factor(m, a, pivot, ipvt, rdiag, acnorm, reference, multipliers, extra)
         integer, intent(in) :: m                          !! rows of the matrix, <= size(a, 1)
         real(wp), intent(inout), contiguous :: a(:, :)    !! matrix, then its factors; (lda, n)
         logical, intent(in) :: pivot                      !! whether columns may be interchanged
@@ -51,23 +45,107 @@ contains
         real(wp), intent(out), contiguous :: rdiag(:)     !! diagonal of R; (n)
         real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
         real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch, see sweep_columns; (n)
+        real(wp), intent(inout), contiguous :: extra(:)   !! empty, or m; then n of Q^T extra
 
-        integer :: j, k, n
+        logical :: pending
+        integer :: j
 
-        n = size(a, 2)
         rdiag = acnorm
         reference = acnorm
         if (pivot) call set_identity(ipvt)
-        do j = 1, min(m, n)
-            if (pivot) call bring_largest_forward(j, m, a, ipvt, rdiag, reference)
+        pending = .false.
+        do j = 1, min(m, size(a, 2))
+            if (pivot) call bring_largest_forward(j, m, a, ipvt, rdiag, reference, multipliers)
+            if (pending) call subtract(a(j:m, j), multipliers(j), a(j:m, j - 1))
+            if (pending) multipliers(j) = multipliers(j - 1)
             call make_reflector(a(j:m, j), rdiag(j))
-            if (rdiag(j) == 0.0_wp) cycle
-            do k = j + 1, n
-                call apply_reflector(a(j:m, j), a(j:m, k))
-                if (pivot) call downdate_norm(a(j:m, k), rdiag(k), reference(k))
-            end do
+            if (rdiag(j) /= 0.0_wp) then
+                call sweep_columns(j, m, pending, a, multipliers, extra)
+                call finish_row(j, m, pivot, a, multipliers, rdiag, reference, extra)
+            else if (pending) then
+                call apply_pending(j, m, a, multipliers, extra)
+            end if
+            pending = rdiag(j) /= 0.0_wp
         end do
     end subroutine factor
+
+    !> Applies reflector j - 1 to the columns after j and finds the multipliers of reflector j.
+    !>
+    !> multipliers(k) belongs to column k, multipliers(j) to the extra column.
+    pure subroutine sweep_columns(j, m, pending, a, multipliers, extra)
+        integer, intent(in) :: j                              !! the reflector to sum for
+        integer, intent(in) :: m                              !! rows of the matrix
+        logical, intent(in) :: pending                        !! whether there is one to apply
+        real(wp), intent(inout), contiguous :: a(:, :)        !! partly factored matrix; (lda, n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! of reflector j - 1, then of j; (n)
+        real(wp), intent(inout), contiguous :: extra(:)       !! empty, or one more column
+
+        call reflect(int(j, index_kind), int(m, index_kind), size(a, 2, index_kind), &
+                     merge(1_c_int, 0_c_int, pending), a, size(a, 1, index_kind), multipliers, &
+                     min(size(extra, kind=c_int), 1_c_int), extra)
+        multipliers(j:) = multipliers(j:)/a(j, j)
+    end subroutine sweep_columns
+
+    !> Completes row j of R and brings the norms of what is left below it up to date.
+    pure subroutine finish_row(j, m, pivot, a, multipliers, norms, reference, extra)
+        integer, intent(in) :: j                            !! the row
+        integer, intent(in) :: m                            !! rows of the matrix
+        logical, intent(in) :: pivot                        !! whether norms are wanted
+        real(wp), intent(inout), contiguous :: a(:, :)      !! partly factored matrix; (lda, n)
+        real(wp), intent(in), contiguous :: multipliers(:)  !! of reflector j; (n)
+        real(wp), intent(inout), contiguous :: norms(:)     !! norms left, from j + 1 on; (n)
+        real(wp), intent(inout), contiguous :: reference(:) !! norms last computed afresh; (n)
+        real(wp), intent(inout), contiguous :: extra(:)     !! empty, or one more column
+
+        integer :: k
+
+        do k = j + 1, size(a, 2)
+            a(j, k) = a(j, k) - multipliers(k)*a(j, j)
+            if (.not. pivot .or. norms(k) == 0.0_wp) cycle
+            norms(k) = norms(k)*remaining_part(a(j, k)/norms(k))
+            if (downdate_trust*(norms(k)/reference(k))**2 <= machine_epsilon) then
+                norms(k) = enorm_of_difference(a(j + 1:m, k), multipliers(k), a(j + 1:m, j))
+                reference(k) = norms(k)
+            end if
+        end do
+        if (size(extra) > 0) extra(j) = extra(j) - multipliers(j)*a(j, j)
+    end subroutine finish_row
+
+    !> What is left of a unit vector's norm without a component, sqrt(1 - component^2).
+    pure function remaining_part(component) result(part)
+        real(wp), intent(in) :: component !! at most one but for rounding
+        real(wp) :: part
+
+        part = 1.0_wp - component**2
+        if (part < 0.0_wp) part = 0.0_wp
+        part = sqrt(part)
+    end function remaining_part
+
+    !> Applies reflector j - 1 where there is no reflector j to sum for.
+    pure subroutine apply_pending(j, m, a, multipliers, extra)
+        integer, intent(in) :: j                           !! the step without a reflector
+        integer, intent(in) :: m                           !! rows of the matrix
+        real(wp), intent(inout), contiguous :: a(:, :)     !! partly factored matrix; (lda, n)
+        real(wp), intent(in), contiguous :: multipliers(:) !! of reflector j - 1; (n)
+        real(wp), intent(inout), contiguous :: extra(:)    !! empty, or one more column
+
+        integer :: k
+
+        do k = j + 1, size(a, 2)
+            call subtract(a(j:m, k), multipliers(k), a(j:m, j - 1))
+        end do
+        if (size(extra) > 0) call subtract(extra(j:m), multipliers(j), a(j:m, j - 1))
+    end subroutine apply_pending
+
+    !> Subtracts a multiple of one vector from another.
+    pure subroutine subtract(y, multiplier, v)
+        real(wp), intent(inout), contiguous :: y(:) !! vector, then y - multiplier*v
+        real(wp), intent(in) :: multiplier          !! of v
+        real(wp), intent(in), contiguous :: v(:)    !! vector of the same length
+
+        y = y - multiplier*v
+    end subroutine subtract
 
     !> The permutation that leaves everything in place.
     pure subroutine set_identity(ipvt)
@@ -81,13 +159,14 @@ contains
     end subroutine set_identity
 
     !> Interchanges column j with the first of those from j on that has the largest norm left.
-    pure subroutine bring_largest_forward(j, m, a, ipvt, norms, reference)
+    pure subroutine bring_largest_forward(j, m, a, ipvt, norms, reference, multipliers)
         integer, intent(in) :: j                            !! the column to fill
         integer, intent(in) :: m                            !! rows of the matrix
         real(wp), intent(inout), contiguous :: a(:, :)      !! partly factored matrix; (lda, n)
         integer, intent(inout), contiguous :: ipvt(:)       !! permutation so far; (n)
         real(wp), intent(inout), contiguous :: norms(:)     !! norms left, from j on; (n)
         real(wp), intent(inout), contiguous :: reference(:) !! norms last computed afresh; (n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! of the pending reflector; (n)
 
         real(wp) :: element
         integer :: i, k, largest
@@ -104,6 +183,9 @@ contains
         end do
         norms(largest) = norms(j)
         reference(largest) = reference(j)
+        element = multipliers(j)
+        multipliers(j) = multipliers(largest)
+        multipliers(largest) = element
         k = ipvt(j)
         ipvt(j) = ipvt(largest)
         ipvt(largest) = k
@@ -124,41 +206,5 @@ contains
         end if
         diagonal = -norm
     end subroutine make_reflector
-
-    !> Applies I - v v^T / v(1) to a vector.
-    pure subroutine apply_reflector(v, y)
-        real(wp), intent(in), contiguous :: v(:)    !! reflector, v(1) not zero
-        real(wp), intent(inout), contiguous :: y(:) !! vector of the same length
-
-        real(wp) :: total
-        integer :: i
-
-        total = 0.0_wp
-        do i = 1, size(v)
-            total = total + v(i)*y(i)
-        end do
-        total = total/v(1)
-        do i = 1, size(v)
-            y(i) = y(i) - total*v(i)
-        end do
-    end subroutine apply_reflector
-
-    !> Norm of a column below its first row, from its norm with it, or afresh where digits are lost.
-    pure subroutine downdate_norm(column, norm, reference)
-        real(wp), intent(in), contiguous :: column(:) !! first row is the one that leaves
-        real(wp), intent(inout) :: norm               !! with the first row, then without it
-        real(wp), intent(inout) :: reference          !! norm last computed afresh
-
-        real(wp) :: remaining
-
-        if (norm == 0.0_wp) return
-        remaining = 1.0_wp - (column(1)/norm)**2
-        if (remaining < 0.0_wp) remaining = 0.0_wp
-        norm = norm*sqrt(remaining)
-        if (downdate_trust*(norm/reference)**2 <= machine_epsilon) then
-            norm = enorm(column(2:))
-            reference = norm
-        end if
-    end subroutine downdate_norm
 
 end module leastsq_qrfac_module

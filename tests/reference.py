@@ -22,6 +22,7 @@ EPS_1980 = 2.22044604926e-16
 """The 1980 library's literal for the machine epsilon; the exact value is 2e-12 smaller."""
 FILL = -7.25e77
 FILL_INT = -77
+FENCE = 4
 
 Evaluate = Callable[[int, FloatArray, FloatArray | None, FloatArray | None], int]
 """evaluate(iflag, x, fvec, fjac) writes what iflag asks for; a negative result ends the fit.
@@ -111,6 +112,26 @@ def _view(address: int | None, size: int) -> FloatArray:
     return np.frombuffer((ctypes.c_double * size).from_address(address or 0))
 
 
+class Fenced:
+    """A copy of an array between NaNs (integers: FILL_INT), which an access past an end meets."""
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self.array, self.flat = array, array.reshape(-1, order="F")
+        self.memory = np.full(array.size + 2 * FENCE, FILL_INT, array.dtype)
+        if array.dtype.kind == "f":
+            self.memory[:] = np.nan
+        self.memory[FENCE:-FENCE] = self.flat
+        self.address = self.memory.ctypes.data + FENCE * array.itemsize
+
+    def copy_back(self) -> None:
+        """Check that the fence stands and hand the results over."""
+        fence = np.concatenate([self.memory[:FENCE], self.memory[-FENCE:]])
+        assert (np.isnan(fence) if fence.dtype.kind == "f" else fence == FILL_INT).all()
+        inside = self.memory[FENCE:-FENCE].reshape(self.array.shape, order="F")
+        if bits(inside) != bits(self.array):
+            self.array[...] = inside
+
+
 class Library:
     """MINPACK's calling sequences in one shared library, each argument by reference."""
 
@@ -123,11 +144,16 @@ class Library:
     def _call(self, name: str, *args: Any, restype: Any = None) -> Any:
         routine = self._library[self._symbol.format(name)]
         routine.restype = restype
-        return routine(*(self._argument(value) for value in args))
+        fenced = [Fenced(value) if isinstance(value, np.ndarray) else value for value in args]
+        result = routine(*(self._argument(value) for value in fenced))
+        for value in fenced:
+            if isinstance(value, Fenced):
+                value.copy_back()
+        return result
 
     def _argument(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return ctypes.c_void_p(value.ctypes.data)
+        if isinstance(value, Fenced):
+            return ctypes.c_void_p(value.address)
         if isinstance(value, (bool, int)):
             return ctypes.byref(ctypes.c_int(value))
         if isinstance(value, float):

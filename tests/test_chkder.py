@@ -112,6 +112,18 @@ def test_mode_2_borders_of_the_logarithm(door: Library, original: Library, borde
     assert kinds == {False, True}
 
 
+@pytest.mark.parametrize("power", [0, 1])
+def test_mode_2_differences_equal_to_a_border(door: Library, original: Library, power: int) -> None:
+    """With the exact epsilon, a power of two, the difference is its root or the epsilon itself."""
+    x, fvec, fvecp = np.ones(1), np.ones(1), np.full(1, 3.0)
+    for library in (original, door):
+        epsilon = library.dpmpar(1)
+        step = math.sqrt(epsilon)
+        fjac = np.full((1, 1), 2 / step - 4 * step**power)
+        want = verdicts(epsilon, x, fvec, fjac, fvecp)
+        assert_same(library.chkder2(x, fvec, fjac, fvecp), want)
+
+
 def test_python_wrapper(door: Library) -> None:
     from leastsq import minpack
 

@@ -71,6 +71,17 @@ def test_intermediate_sum_near_the_largest_small_element(door: Library, original
         assert_same(door.enorm(x), original.enorm(x), (case, x))
 
 
+def test_many_small_elements_beside_an_intermediate_one(door: Library, original: Library) -> None:
+    """Only thousands of them reach the last digits there."""
+    rng = np.random.default_rng(12)
+    for factor in np.linspace(1, 1.5, 50):
+        x = rng.uniform(0.9, 1, 20_000) * DWARF
+        x[0] = np.sqrt(factor * DWARF)
+        norm = door.enorm(x)
+        assert_same(norm, original.enorm(x), factor)
+        assert norm > x[0]
+
+
 def test_order_of_the_elements_is_the_order_of_the_sum(door: Library, original: Library) -> None:
     rng = np.random.default_rng(10)
     for scale in (1e-30, 1.0, 1e30):

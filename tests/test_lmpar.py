@@ -74,6 +74,16 @@ def test_bound_may_be_exceeded_by_exactly_a_tenth(
     assert (x[0] == qtb) == inside
 
 
+def test_parameter_on_entry_may_miss_the_bound_by_exactly_a_tenth(
+    door: Library, original: Library
+) -> None:
+    """The first parameter, 1, gives the step 9 = 0.9 delta."""
+    one = np.ones(1)
+    case = (np.ones((1, 1)), np.array([1], np.intc), one, np.array([18.0]), 10.0, 1.0)
+    par, x, *_ = _compare(door, original, case)
+    assert (par[0], x[0]) == (1.0, 9.0)
+
+
 def test_singular(door: Library, original: Library) -> None:
     rng = np.random.default_rng(32)
     for _ in range(4000):

@@ -9,6 +9,7 @@ from reference import FILL, FILL_INT, FloatArray, Library, assert_same
 Maker = Callable[[np.random.Generator, int, int], FloatArray]
 
 SIZES = [(1, 1), (2, 1), (2, 2), (3, 2), (5, 5), (9, 4), (12, 12), (17, 9), (30, 7), (43, 19)]
+LARGE = [(150, 40), (64, 64), (37, 90)]
 WIDE = [(1, 2), (1, 6), (2, 3), (4, 9), (7, 8), (5, 20)]
 
 
@@ -84,7 +85,7 @@ MAKERS = [
 def test_random_matrices(door: Library, original: Library, make: Maker, pivot: bool) -> None:
     rng = np.random.default_rng(42)
     for case in range(30):
-        for m, n in SIZES + WIDE:
+        for m, n in SIZES + WIDE + LARGE * (case == 0):
             a, padding = make(rng, m, n), int(rng.integers(0, 3))
             want = original.qrfac(a, pivot, padding)
             assert_same(door.qrfac(a, pivot, padding), want, (case, a))
@@ -129,19 +130,24 @@ def test_columns_interchanged_carry_their_reference_norms(
 def test_norms_are_recomputed_by_the_rule(door: Library, original: Library, steps: int) -> None:
     """A norm is computed afresh where 0.05 s^2 <= eps, s being the share of it that is left.
 
-    Beside the pivot 2 e1 stands (c, r, 0) with c = 1 - steps 2^-53 and r such that the norm rounds
-    to 1. Then s = sqrt(1 - c^2) is known exactly, r is a little larger, and the third
-    column's norm lies between them: whether it comes next tells whether the norm was r or s.
+    Beside the pivot 4 e1 stands (c, r, 0) with c = 1 - steps 2^-53 and r such that the norm rounds
+    to 1, scaled. Then s = sqrt(1 - c^2) is known to the last bit, r is a little larger, and
+    the third column's norm lies between them: whether it is next tells whether the norm was r or s.
     """
-    unit = 2.0**-53
+    rng, unit, sides = np.random.default_rng(7), 2.0**-53, set()
     c, r, between = 1 - steps * unit, *np.sqrt((2 * steps + np.array([0.8, 0.4])) * unit)
-    a = np.array([[2.0, c, 0.0], [0.0, r, 0.0], [0.0, 0.0, between]])
-    share = float(np.sqrt(1 - c * c))
-    for library in (door, original):
-        factor = library.qrfac(a)
-        afresh = 0.05 * (share * share) <= library.dpmpar(1)
-        assert factor.acnorm[1] == 1.0
-        assert factor.ipvt.tolist() == ([1, 2, 3] if afresh else [1, 3, 2])
+    for scale in (1.0, *rng.uniform(1, 2, 40 if steps == 20 else 4)):
+        for library in (door, original):
+            a = np.diag([4.0, r * scale, between * scale])
+            a[0, 1] = c * scale
+            factor = library.qrfac(a)
+            norm, cosine = factor.acnorm[1], a[0, 1] / factor.acnorm[1]
+            share = norm * np.sqrt(1 - cosine * cosine) / norm
+            rule = 0.05 * (share * share) / library.dpmpar(1)
+            sides.add(np.sign(rule - 1))
+            if abs(share / np.sqrt(2 * steps * unit) - 1) < 1e-12:
+                assert factor.ipvt.tolist() == ([1, 2, 3] if rule <= 1 else [1, 3, 2])
+    assert steps != 20 or sides == {-1.0, 1.0}
 
 
 def test_python_wrapper(original: Library) -> None:

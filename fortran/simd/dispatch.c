@@ -67,10 +67,10 @@ const char *leastsq_simd_available(int i)
     return i >= 0 && i < available(list) ? list[i]->name : NULL;
 }
 
-void leastsq_reflect(ptrdiff_t m, ptrdiff_t n, const double *v, const double *w, double *a,
-                     ptrdiff_t lda, double *t, double *extra, double *t_extra)
+void leastsq_reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a, ptrdiff_t lda,
+                     double *t, int extras, double *extra)
 {
-    kernels()->reflect(m, n, v, w, a, lda, t, extra, t_extra);
+    kernels()->reflect(j, m, n, apply, a, lda, t, extras, extra);
 }
 
 void leastsq_squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,

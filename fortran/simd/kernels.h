@@ -11,11 +11,11 @@
 struct leastsq_kernels {
     const char *name;
 
-    /* With reflectors v and w of m rows and n columns of a: subtracts t[k] v from column k, then
-     * puts the inner product of w and column k into t[k]. Without v: the inner products alone.
-     * A further column may stand apart, with its t_extra, or be NULL. */
-    void (*reflect)(ptrdiff_t m, ptrdiff_t n, const double *v, const double *w, double *a,
-                    ptrdiff_t lda, double *t, double *extra, double *t_extra);
+    /* Step j, from 1, of a factorisation of a, m x n: if apply, subtracts t[k] times column j - 1
+     * from every column k after j; then puts the inner product of columns j and k into t[k]. All
+     * that from row j on. If extras is 1, does the same with extra and its t[j - 1]. */
+    void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a, ptrdiff_t lda,
+                    double *t, int extras, double *extra);
 
     /* Sums of squares of n columns of m rows. An entry is negative where a component is neither
      * zero nor between the limits in absolute value. */

@@ -195,33 +195,22 @@ INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_
         t[k] = sums[k];
 }
 
-static void reflect(ptrdiff_t m, ptrdiff_t n, const double *v, const double *w, double *a,
-                    ptrdiff_t lda, double *t, double *extra, double *t_extra)
+static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a, ptrdiff_t lda,
+                    double *t, int extras, double *extra)
 {
-    struct pass pass = {.v = v, .w = w};
+    double *row = a + j - 1; /* where every column begins in this step */
+    struct pass pass = {.v = row + (j - 2) * lda, .w = row + (j - 1) * lda};
 
-    for (ptrdiff_t first = 0; first <= n; first += BLOCK_COLUMNS - 1) {
-        ptrdiff_t last = first + BLOCK_COLUMNS - 1 < n ? first + BLOCK_COLUMNS - 1 : n;
-        ptrdiff_t count = last - first;
-        double *columns[BLOCK_COLUMNS], multipliers[BLOCK_COLUMNS];
-        int with_extra = extra != NULL && last == n && first + BLOCK_COLUMNS - 1 >= n;
+    for (ptrdiff_t first = j - extras; first < n; first += BLOCK_COLUMNS) {
+        ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
+        double *columns[BLOCK_COLUMNS];
 
-        for (ptrdiff_t k = 0; k < count; k++) {
-            columns[k] = a + (first + k) * lda;
-            multipliers[k] = t[first + k];
-        }
-        if (with_extra) {
-            columns[count] = extra;
-            multipliers[count] = *t_extra;
-        }
-        if (v == NULL)
-            sweep_block(SUM, &pass, m, count + with_extra, columns, multipliers);
-        else
-            sweep_block(APPLY_AND_SUM, &pass, m, count + with_extra, columns, multipliers);
         for (ptrdiff_t k = 0; k < count; k++)
-            t[first + k] = multipliers[k];
-        if (with_extra)
-            *t_extra = multipliers[count];
+            columns[k] = first + k < j ? extra + j - 1 : row + (first + k) * lda;
+        if (apply)
+            sweep_block(APPLY_AND_SUM, &pass, m - j + 1, count, columns, t + first);
+        else
+            sweep_block(SUM, &pass, m - j + 1, count, columns, t + first);
     }
 }
 
