@@ -5,14 +5,16 @@
 !> The order of additions is part of the contract: first component to last, one sum a class.
 module leastsq_enorm_module
     use leastsq_kinds, only: wp
-    use leastsq_kernels_module, only: index_kind, squares
+    use leastsq_kernels_module, only: index_kind, squares, square_after
     implicit none(type, external)
     private
 
-    public :: enorm, enorm_of_difference, column_norms
+    public :: enorm, enorm_of_difference, subtract_and_measure, column_norms
 
     real(wp), parameter :: small_limit = 3.834e-20_wp  !! squares of larger numbers do not vanish
     real(wp), parameter :: large_limit = 1.304e19_wp   !! n squares of numbers below limit/n fit
+
+    integer, parameter :: short = 32  !! vectors for which a call of a kernel does not pay
 
     !> Sum of squares of the components of one class, in units of the largest of them.
     type :: scaled_sum
@@ -36,11 +38,10 @@ contains
         real(wp) :: norm
 
         type(class_sums) :: sums
-        logical :: plain
         integer :: i
 
-        call sum_intermediate(x, norm, plain)
-        if (plain) then
+        norm = plain_sum(x)
+        if (norm >= 0.0_wp) then
             norm = sqrt(norm)
             return
         end if
@@ -50,6 +51,22 @@ contains
         end do
         norm = combined(sums)
     end function enorm
+
+    !> Subtracts multiplier*v from x and returns the Euclidean norm of what is left.
+    pure subroutine subtract_and_measure(multiplier, v, x, norm)
+        real(wp), intent(in) :: multiplier           !! of v
+        real(wp), intent(in), contiguous :: v(:)     !! vector, any length
+        real(wp), intent(inout), contiguous :: x(:)  !! vector of the same length
+        real(wp), intent(out) :: norm                !! of the new x
+
+        call square_after(size(x, kind=index_kind), v, multiplier, x, small_limit, &
+                          large_from(size(x)), norm)
+        if (norm >= 0.0_wp) then
+            norm = sqrt(norm)
+        else
+            norm = enorm(x)
+        end if
+    end subroutine subtract_and_measure
 
     !> Euclidean norm of x - multiplier*v, which need not be stored for that.
     pure function enorm_of_difference(x, multiplier, v) result(norm)
@@ -95,27 +112,30 @@ contains
         limit = large_limit/real(n, wp)
     end function large_from
 
-    !> The sum of a vector all of whose components are intermediate or zero, as most are.
-    pure subroutine sum_intermediate(x, total, plain)
+    !> Sum of squares of a vector, negative unless all components are intermediate or zero.
+    pure function plain_sum(x) result(total)
         real(wp), intent(in), contiguous :: x(:)  !! vector, any length
-        real(wp), intent(out) :: total            !! sum of squares, first to last
-        logical, intent(out) :: plain             !! whether it is all that the norm needs
+        real(wp) :: total
 
-        real(wp) :: component, largest, smallest
+        real(wp) :: component, sum(1), smallest
         integer :: i
 
+        if (size(x) >= short) then
+            call squares(size(x, kind=index_kind), 1_index_kind, x, size(x, kind=index_kind), &
+                         small_limit, large_from(size(x)), sum)
+            total = sum(1)
+            return
+        end if
         total = 0.0_wp
-        largest = 0.0_wp
         smallest = large_limit
         do i = 1, size(x)
             component = abs(x(i))
             total = total + component**2
-            if (component > largest) largest = component
             if (component == 0.0_wp) component = large_limit
             if (component < smallest) smallest = component
         end do
-        plain = smallest > small_limit .and. largest < large_from(size(x)) .and. total >= 0.0_wp
-    end subroutine sum_intermediate
+        if (smallest <= small_limit .or. .not. total < large_from(size(x))**2) total = -1.0_wp
+    end function plain_sum
 
     !> Adds the square of a component to the sum of its class.
     pure subroutine add(sums, component)

@@ -6,14 +6,14 @@ module leastsq_kernels_module
     implicit none(type, external)
     private
 
-    public :: index_kind, reflect, squares, rotate
+    public :: index_kind, reflect, squares, square_after, rotate
 
     integer, parameter :: index_kind = c_ptrdiff_t
 
     interface
 
         !> Applies reflector j - 1 to the columns after j and sums them for reflector j.
-        pure subroutine reflect(j, m, n, apply, a, lda, t, extras, extra) &
+        pure subroutine reflect(j, m, n, apply, norm, a, lda, t, extras, extra) &
             bind(c, name="leastsq_reflect")
             import :: c_double, c_int, c_ptrdiff_t
             implicit none(type, external)
@@ -21,6 +21,7 @@ module leastsq_kernels_module
             integer(c_ptrdiff_t), value :: m           !! rows
             integer(c_ptrdiff_t), value :: n           !! columns
             integer(c_int), value :: apply             !! 0: there is no reflector to apply
+            real(c_double), value :: norm              !! divides column j below its first number
             integer(c_ptrdiff_t), value :: lda         !! leading dimension of a
             real(c_double), intent(inout) :: a(lda, n) !! partly factored matrix
             real(c_double), intent(inout) :: t(n)      !! multipliers, then inner products
@@ -40,6 +41,20 @@ module leastsq_kernels_module
             real(c_double), value :: upper             !! components are smaller
             real(c_double), intent(inout) :: sums(n)   !! sums of squares
         end subroutine squares
+
+        !> Subtracts t v from x and returns its sum of squares, negative as above.
+        pure subroutine square_after(m, v, t, x, lower, upper, total) &
+            bind(c, name="leastsq_square_after")
+            import :: c_double, c_ptrdiff_t
+            implicit none(type, external)
+            integer(c_ptrdiff_t), value :: m       !! length
+            real(c_double), intent(in) :: v(m)     !! reflector to apply
+            real(c_double), value :: t             !! its multiplier
+            real(c_double), intent(inout) :: x(m)  !! column
+            real(c_double), value :: lower         !! components are zero or larger
+            real(c_double), value :: upper         !! components are smaller
+            real(c_double), intent(out) :: total   !! sum of squares
+        end subroutine square_after
 
         !> Turns a column against several rows, one after the other.
         pure subroutine rotate(n, count, cosine, sine, s, rows, ld) bind(c, name="leastsq_rotate")

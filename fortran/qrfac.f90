@@ -6,7 +6,7 @@
 module leastsq_qrfac_module
     use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp, machine_epsilon
-    use leastsq_enorm_module, only: enorm, enorm_of_difference, column_norms
+    use leastsq_enorm_module, only: enorm, enorm_of_difference, subtract_and_measure, column_norms
     use leastsq_kernels_module, only: index_kind, reflect
     implicit none(type, external)
     private
@@ -57,11 +57,9 @@ contains
         pending = .false.
         do j = 1, min(m, size(a, 2))
             if (pivot) call bring_largest_forward(j, m, a, ipvt, rdiag, reference, multipliers)
-            if (pending) call subtract(a(j:m, j), multipliers(j), a(j:m, j - 1))
-            if (pending) multipliers(j) = multipliers(j - 1)
-            call make_reflector(a(j:m, j), rdiag(j))
+            call start_reflector(j, m, pending, a, multipliers, rdiag(j))
             if (rdiag(j) /= 0.0_wp) then
-                call sweep_columns(j, m, pending, a, multipliers, extra)
+                call sweep_columns(j, m, pending, rdiag(j), a, multipliers, extra)
                 call finish_row(j, m, pivot, a, multipliers, rdiag, reference, extra)
             else if (pending) then
                 call apply_pending(j, m, a, multipliers, extra)
@@ -70,20 +68,46 @@ contains
         end do
     end subroutine factor
 
-    !> Applies reflector j - 1 to the columns after j and finds the multipliers of reflector j.
+    !> Brings column j up to date and makes the first number of its reflector.
     !>
-    !> multipliers(k) belongs to column k, multipliers(j) to the extra column.
-    pure subroutine sweep_columns(j, m, pending, a, multipliers, extra)
+    !> A reflector is the column over its signed norm, with one added to its first number.
+    pure subroutine start_reflector(j, m, pending, a, multipliers, diagonal)
+        integer, intent(in) :: j                              !! the reflector
+        integer, intent(in) :: m                              !! rows of the matrix
+        logical, intent(in) :: pending                        !! whether reflector j - 1 is to apply
+        real(wp), intent(inout), contiguous :: a(:, :)        !! partly factored matrix; (lda, n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! of reflector j - 1; (n)
+        real(wp), intent(out) :: diagonal                     !! R(j, j), minus the signed norm
+
+        real(wp) :: norm
+
+        if (pending) then
+            call subtract_and_measure(multipliers(j), a(j:m, j - 1), a(j:m, j), norm)
+            multipliers(j) = multipliers(j - 1)
+        else
+            norm = enorm(a(j:m, j))
+        end if
+        if (norm /= 0.0_wp) then
+            if (a(j, j) < 0.0_wp) norm = -norm
+            a(j, j) = a(j, j)/norm + 1.0_wp
+        end if
+        diagonal = -norm
+    end subroutine start_reflector
+
+    !> Completes reflector j, applies reflector j - 1 to the columns after j, and finds the
+    !> multipliers of reflector j: multipliers(k) for column k, multipliers(j) for the extra one.
+    pure subroutine sweep_columns(j, m, pending, diagonal, a, multipliers, extra)
         integer, intent(in) :: j                              !! the reflector to sum for
         integer, intent(in) :: m                              !! rows of the matrix
         logical, intent(in) :: pending                        !! whether there is one to apply
+        real(wp), intent(in) :: diagonal                      !! R(j, j)
         real(wp), intent(inout), contiguous :: a(:, :)        !! partly factored matrix; (lda, n)
         real(wp), intent(inout), contiguous :: multipliers(:) !! of reflector j - 1, then of j; (n)
         real(wp), intent(inout), contiguous :: extra(:)       !! empty, or one more column
 
         call reflect(int(j, index_kind), int(m, index_kind), size(a, 2, index_kind), &
-                     merge(1_c_int, 0_c_int, pending), a, size(a, 1, index_kind), multipliers, &
-                     min(size(extra, kind=c_int), 1_c_int), extra)
+                     merge(1_c_int, 0_c_int, pending), -diagonal, a, size(a, 1, index_kind), &
+                     multipliers, min(size(extra, kind=c_int), 1_c_int), extra)
         multipliers(j:) = multipliers(j:)/a(j, j)
     end subroutine sweep_columns
 
@@ -190,21 +214,5 @@ contains
         ipvt(j) = ipvt(largest)
         ipvt(largest) = k
     end subroutine bring_largest_forward
-
-    !> Overwrites a column with the reflector that maps it to a multiple of the first unit vector.
-    pure subroutine make_reflector(v, diagonal)
-        real(wp), intent(inout), contiguous :: v(:) !! column, then reflector with v(1) >= 1
-        real(wp), intent(out) :: diagonal           !! the multiple: minus the signed norm
-
-        real(wp) :: norm
-
-        norm = enorm(v)
-        if (norm /= 0.0_wp) then
-            if (v(1) < 0.0_wp) norm = -norm
-            v = v/norm
-            v(1) = v(1) + 1.0_wp
-        end if
-        diagonal = -norm
-    end subroutine make_reflector
 
 end module leastsq_qrfac_module

@@ -67,16 +67,22 @@ const char *leastsq_simd_available(int i)
     return i >= 0 && i < available(list) ? list[i]->name : NULL;
 }
 
-void leastsq_reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a, ptrdiff_t lda,
-                     double *t, int extras, double *extra)
+void leastsq_reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
+                     ptrdiff_t lda, double *t, int extras, double *extra)
 {
-    kernels()->reflect(j, m, n, apply, a, lda, t, extras, extra);
+    kernels()->reflect(j, m, n, apply, norm, a, lda, t, extras, extra);
 }
 
 void leastsq_squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,
                      double upper, double *sums)
 {
     kernels()->squares(m, n, a, lda, lower, upper, sums);
+}
+
+void leastsq_square_after(ptrdiff_t m, const double *v, double t, double *x, double lower,
+                          double upper, double *sum)
+{
+    kernels()->square_after(m, v, t, x, lower, upper, sum);
 }
 
 void leastsq_rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,

@@ -11,16 +11,21 @@
 struct leastsq_kernels {
     const char *name;
 
-    /* Step j, from 1, of a factorisation of a, m x n: if apply, subtracts t[k] times column j - 1
-     * from every column k after j; then puts the inner product of columns j and k into t[k]. All
-     * that from row j on. If extras is 1, does the same with extra and its t[j - 1]. */
-    void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a, ptrdiff_t lda,
-                    double *t, int extras, double *extra);
+    /* Step j, from 1, of a factorisation of a, m x n: divides column j by norm, but for its first
+     * number; if apply, subtracts t[k] times column j - 1 from every column k after j; then puts
+     * the inner product of columns j and k into t[k]. All that from row j on. If extras is 1,
+     * does the same with extra and its t[j - 1]. */
+    void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
+                    ptrdiff_t lda, double *t, int extras, double *extra);
 
-    /* Sums of squares of n columns of m rows. An entry is negative where a component is neither
-     * zero nor between the limits in absolute value. */
+    /* Sums of squares of n columns of m rows. A sum is negative where the norm needs more: where
+     * a number other than zero is up to lower, or one may be upper or more, in absolute value. */
     void (*squares)(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,
                     double upper, double *sums);
+
+    /* The same for one column x, after t v has been subtracted from it. */
+    void (*square_after)(ptrdiff_t m, const double *v, double t, double *x, double lower,
+                         double upper, double *sum);
 
     /* Turns column s of n numbers against count rows, one after the other; rows are ld apart. */
     void (*rotate)(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,

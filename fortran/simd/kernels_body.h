@@ -8,7 +8,7 @@
 /* Rows of a block, for which two reflectors stay in the first cache, and columns that share it. */
 enum { BLOCK_ROWS = 1024, BLOCK_COLUMNS = 64 };
 
-enum mode { SUM, APPLY_AND_SUM, SQUARE };
+enum mode { SUM, APPLY_AND_SUM, SQUARE, APPLY_AND_SQUARE };
 
 typedef double vector __attribute__((vector_size(8 * LANES)));
 typedef double loose __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
@@ -74,41 +74,47 @@ INLINE void transpose(vector p[LANES])
 
 /* What is common to the columns of one pass. */
 struct pass {
-    const double *v, *w;
-    double lower, upper;
-    mask outside; /* SQUARE: nonzero where a component was beyond the limits */
+    const double *v; /* reflector to apply */
+    double *w;       /* reflector to sum for */
+    double norm;     /* what w has to be divided by, but for its first number */
+    double lower;    /* smaller numbers but zero are not summed plainly */
+    mask outside;    /* nonzero where there was one */
 };
 
+INLINE int applies(enum mode mode)
+{
+    return mode == APPLY_AND_SUM || mode == APPLY_AND_SQUARE;
+}
+
+INLINE int squares_only(enum mode mode)
+{
+    return mode == SQUARE || mode == APPLY_AND_SQUARE;
+}
+
+/* The term of row i in the sum of a column, and the column's new value there. */
 INLINE double update_one(enum mode mode, struct pass *pass, ptrdiff_t i, double t, double *x)
 {
-    if (mode == APPLY_AND_SUM)
+    if (applies(mode))
         *x = *x - t * pass->v[i];
-    if (mode == SQUARE) {
-        double size = *x < 0.0 ? -*x : *x;
-
-        if (!(size < pass->upper) || (size <= pass->lower && size != 0.0))
-            pass->outside[0] = -1;
-    }
-    return mode == SQUARE ? *x * *x : pass->w[i] * *x;
+    if (!squares_only(mode))
+        return pass->w[i] * *x;
+    if (-pass->lower <= *x && *x <= pass->lower && *x != 0.0)
+        pass->outside[0] = -1;
+    return *x * *x;
 }
 
 INLINE vector update(enum mode mode, struct pass *pass, ptrdiff_t i, double t, double *x)
 {
-    vector value = load(x);
+    vector value = load(x), lower = broadcast(pass->lower);
 
-    if (mode == APPLY_AND_SUM) {
+    if (applies(mode)) {
         value = value - broadcast(t) * load(pass->v + i);
         store(x, value);
     }
-    if (mode == SQUARE) {
-        mask negative = value < (vector){0};
-        vector size = (vector)((mask)value ^ (negative & (mask)broadcast(-0.0)));
-
-        pass->outside |= ~(size < broadcast(pass->upper));
-        pass->outside |= (size <= broadcast(pass->lower)) & (size != (vector){0});
-        return value * value;
-    }
-    return load(pass->w + i) * value;
+    if (!squares_only(mode))
+        return load(pass->w + i) * value;
+    pass->outside |= (-lower <= value) & (value <= lower) & (value != (vector){0});
+    return value * value;
 }
 
 /* Rows from..to of a few columns: count of them, a constant where this is inlined. */
@@ -135,11 +141,19 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
                 if (column < count)
                     p[k] = update(mode, pass, i, t[column], columns[column] + i);
             }
+            if (count == 1) {
+                double terms[LANES];
+
+                store(terms, p[0]);
+                for (int row = 0; row < LANES; row++)
+                    sum[0] = sum[0] + terms[row];
+                continue;
+            }
             transpose(p);
             for (int row = 0; row < LANES; row++)
                 total[g] = total[g] + p[row];
         }
-    for (int g = 0; g < GROUPS; g++)
+    for (int g = 0; g < GROUPS && count > 1; g++)
         store(sum + g * LANES, total[g]);
     for (; i < to; i++)
         for (int k = 0; k < count; k++)
@@ -174,6 +188,16 @@ INLINE void sweep_few(enum mode mode, int count, struct pass *pass, ptrdiff_t fr
 #undef CASE
 }
 
+INLINE void divide(double *x, ptrdiff_t from, ptrdiff_t to, double divisor)
+{
+    ptrdiff_t i = from;
+
+    for (; i + LANES <= to; i += LANES)
+        store(x + i, load(x + i) / broadcast(divisor));
+    for (; i < to; i++)
+        x[i] = x[i] / divisor;
+}
+
 /* All rows of at most BLOCK_COLUMNS columns, block of rows by block of rows. */
 INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_t n,
                         double *const *columns, double *t)
@@ -183,6 +207,8 @@ INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_
     for (ptrdiff_t from = 0; from < m; from += BLOCK_ROWS) {
         ptrdiff_t to = from + BLOCK_ROWS < m ? from + BLOCK_ROWS : m, k = 0;
 
+        if (pass->norm != 0.0)
+            divide(pass->w, from == 0 ? 1 : from, to, pass->norm);
         for (; k + LANES * GROUPS <= n; k += LANES * GROUPS)
             sweep(mode, LANES * GROUPS, pass, from, to, columns + k, t + k, sums + k);
         for (; k < n; k += LANES) {
@@ -195,13 +221,16 @@ INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_
         t[k] = sums[k];
 }
 
-static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a, ptrdiff_t lda,
-                    double *t, int extras, double *extra)
+static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
+                    ptrdiff_t lda, double *t, int extras, double *extra)
 {
     double *row = a + j - 1; /* where every column begins in this step */
-    struct pass pass = {.v = row + (j - 2) * lda, .w = row + (j - 1) * lda};
+    struct pass pass = {.w = row + (j - 1) * lda, .norm = norm};
+    ptrdiff_t first = j - extras;
 
-    for (ptrdiff_t first = j - extras; first < n; first += BLOCK_COLUMNS) {
+    if (apply)
+        pass.v = row + (j - 2) * lda;
+    do {
         ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
         double *columns[BLOCK_COLUMNS];
 
@@ -211,26 +240,46 @@ static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double *a,
             sweep_block(APPLY_AND_SUM, &pass, m - j + 1, count, columns, t + first);
         else
             sweep_block(SUM, &pass, m - j + 1, count, columns, t + first);
-    }
+        pass.norm = 0.0; /* divided by now */
+        first += BLOCK_COLUMNS;
+    } while (first < n);
+}
+
+/* The sums as they are wanted: negative where one says less than the norm needs. */
+INLINE void judge(const struct pass *pass, double upper, ptrdiff_t n, double *sums)
+{
+    int outside = 0;
+
+    for (int lane = 0; lane < LANES; lane++)
+        outside |= pass->outside[lane] != 0;
+    for (ptrdiff_t k = 0; k < n; k++)
+        if (outside || !(sums[k] < upper * upper))
+            sums[k] = -1.0;
 }
 
 static void squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,
                     double upper, double *sums)
 {
     for (ptrdiff_t first = 0; first < n; first += LANES * GROUPS) {
-        struct pass pass = {.lower = lower, .upper = upper};
+        struct pass pass = {.lower = lower};
         ptrdiff_t count = n - first < LANES * GROUPS ? n - first : LANES * GROUPS;
         double *columns[LANES * GROUPS];
-        int outside = 0;
 
         for (ptrdiff_t k = 0; k < count; k++)
             columns[k] = (double *)a + (first + k) * lda; /* SQUARE only reads */
         sweep_block(SQUARE, &pass, m, count, columns, sums + first);
-        for (int lane = 0; lane < LANES; lane++)
-            outside |= pass.outside[lane] != 0;
-        for (ptrdiff_t k = 0; k < count && outside; k++)
-            sums[first + k] = -1.0;
+        judge(&pass, upper, count, sums + first);
     }
+}
+
+static void square_after(ptrdiff_t m, const double *v, double t, double *x, double lower,
+                         double upper, double *sum)
+{
+    struct pass pass = {.v = v, .lower = lower};
+
+    *sum = t;
+    sweep_block(APPLY_AND_SQUARE, &pass, m, 1, &x, sum);
+    judge(&pass, upper, 1, sum);
 }
 
 static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
@@ -259,4 +308,4 @@ static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const dou
         }
 }
 
-const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, squares, rotate};
+const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, squares, square_after, rotate};
