@@ -36,7 +36,8 @@ BASELINE_VERSUS_ORIGINAL = 3.0
 VERSUS_LAPACK = 1.0
 
 BY_VALUE, BY_REFERENCE, LAPACK = range(3)  # enum convention in benchmark_qr.c
-PEERS = {"original": "minpack", "cminpack": "cminpack"}
+PEERS = {"original": "minpack", "cminpack": "cminpack"}  # libraries
+ENTRIES = {"original": ("qrfac_", BY_REFERENCE), "cminpack": ("qrfac", BY_VALUE)}
 DEFAULT = ""  # the instruction set that the library chooses
 
 
@@ -149,10 +150,9 @@ def _peers() -> dict[str, Routine]:
         path = ctypes.util.find_library(name)
         if path is not None:
             library = ctypes.CDLL(path)
-            by_value = peer == "cminpack"
-            function = library.qrfac if by_value else library.qrfac_
-            address = ctypes.cast(function, ctypes.c_void_p)
-            found[peer] = Routine(_library(DEFAULT), BY_VALUE if by_value else BY_REFERENCE, address)
+            symbol, convention = ENTRIES[peer]
+            address = ctypes.cast(library[symbol], ctypes.c_void_p)
+            found[peer] = Routine(_library(DEFAULT), convention, address)
     return found
 
 

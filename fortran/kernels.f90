@@ -66,7 +66,7 @@ module leastsq_kernels_module
             real(c_double), intent(in) :: cosine(count)    !! rotations
             real(c_double), intent(in) :: sine(count)      !! rotations
             real(c_double), intent(inout) :: s(n)          !! column
-            real(c_double), intent(inout) :: rows(ld, count) !! rows, n of each
+            real(c_double), intent(inout) :: rows(ld, *)   !! rows, n of each
         end subroutine rotate
 
     end interface

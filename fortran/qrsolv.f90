@@ -6,10 +6,14 @@
 !> rows of R from the top; the back substitution sums down the rows of S^T.
 module leastsq_qrsolv_module
     use leastsq_kinds, only: wp
+    use leastsq_kernels_module, only: index_kind, rotate
     implicit none(type, external)
     private
 
     public :: qrsolv
+
+    integer, parameter :: most_rows = 8  !! rows of D rotated in one pass over S
+    integer, parameter :: short = 16     !! orders up to here take them one by one
 
 contains
 
@@ -23,15 +27,16 @@ contains
         real(wp), intent(out), contiguous :: sdiag(:)  !! diagonal of S; (n)
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
+        real(wp) :: few(short)
         integer :: j
 
         call transpose_upper(r, x)
         work = qtb
-        do j = 1, size(r, 2)
-            if (diag(ipvt(j)) /= 0.0_wp) call eliminate_row(j, diag(ipvt(j)), r, sdiag, work)
-            sdiag(j) = r(j, j)
-            r(j, j) = x(j)
-        end do
+        if (size(x) <= short) then
+            call eliminate(1, ipvt, diag, x, r, few, sdiag, work)
+        else
+            call eliminate_in_blocks(ipvt, diag, x, r, sdiag, work)
+        end if
         call solve_transposed(r, sdiag, work)
         do j = 1, size(r, 2)
             x(ipvt(j)) = work(j)
@@ -53,35 +58,108 @@ contains
         end do
     end subroutine transpose_upper
 
-    !> Rotates row j of D, with zero right-hand side, into the triangle held as S^T from column j.
-    pure subroutine eliminate_row(j, d, s, row, rhs)
-        integer, intent(in) :: j                       !! the row of D
-        real(wp), intent(in) :: d                      !! its one element, not zero
-        real(wp), intent(inout), contiguous :: s(:, :) !! S^T on and below the diagonal; (ldr, n)
-        real(wp), intent(inout), contiguous :: row(:)  !! scratch from j on: the row being rotated
-        real(wp), intent(inout), contiguous :: rhs(:)  !! right-hand side of the triangle; (n)
+    !> The elimination with room for several rows of D at a time, which saves passes over S.
+    pure subroutine eliminate_in_blocks(ipvt, diag, diagonal, s, sdiag, rhs)
+        integer, intent(in), contiguous :: ipvt(:)      !! permutation P; (n)
+        real(wp), intent(in), contiguous :: diag(:)     !! diagonal of D; (n)
+        real(wp), intent(in), contiguous :: diagonal(:) !! diagonal of R; (n)
+        real(wp), intent(inout), contiguous :: s(:, :)  !! R^T, then S^T, below the diagonal
+        real(wp), intent(out), contiguous :: sdiag(:)   !! diagonal of S; (n)
+        real(wp), intent(inout), contiguous :: rhs(:)   !! right-hand side of the triangle; (n)
 
-        real(wp) :: cosine, sine, element, row_rhs
-        integer :: i, k, n
+        real(wp) :: rows(size(ipvt)*most_rows)
 
-        n = size(s, 2)
-        row(j:n) = 0.0_wp
-        row(j) = d
-        row_rhs = 0.0_wp
-        do k = j, n
-            if (row(k) == 0.0_wp) cycle
-            call make_rotation(s(k, k), row(k), cosine, sine)
-            s(k, k) = cosine*s(k, k) + sine*row(k)
-            element = cosine*rhs(k) + sine*row_rhs
-            row_rhs = -sine*rhs(k) + cosine*row_rhs
-            rhs(k) = element
-            do i = k + 1, n
-                element = cosine*s(i, k) + sine*row(i)
-                row(i) = -sine*s(i, k) + cosine*row(i)
-                s(i, k) = element
+        call eliminate(most_rows, ipvt, diag, diagonal, s, rows, sdiag, rhs)
+    end subroutine eliminate_in_blocks
+
+    !> Rotates the rows of D, with zero right-hand sides, into the triangle held as S^T.
+    pure subroutine eliminate(block, ipvt, diag, diagonal, s, rows, sdiag, rhs)
+        integer, intent(in) :: block                    !! rows taken at once, <= most_rows
+        integer, intent(in), contiguous :: ipvt(:)      !! permutation P; (n)
+        real(wp), intent(in), contiguous :: diag(:)     !! diagonal of D; (n)
+        real(wp), intent(in), contiguous :: diagonal(:) !! diagonal of R, put back; (n)
+        real(wp), intent(inout), contiguous :: s(:, :)  !! R^T, then S^T, below the diagonal
+        real(wp), intent(inout) :: rows(size(ipvt), block) !! scratch: the rows being rotated
+        real(wp), intent(out), contiguous :: sdiag(:)   !! diagonal of S; (n)
+        real(wp), intent(inout), contiguous :: rhs(:)   !! right-hand side of the triangle; (n)
+
+        real(wp) :: row_rhs(most_rows)
+        integer :: b, count, first, j, n
+
+        n = size(ipvt)
+        do first = 1, n, block
+            count = min(block, n - first + 1)
+            rows(first:, :count) = 0.0_wp
+            row_rhs(:count) = 0.0_wp
+            do b = 1, count
+                rows(first + b - 1, b) = diag(ipvt(first + b - 1))
+            end do
+            do j = first, n
+                call rotate_column(j, min(count, j - first + 1), s, rows, rhs(j), row_rhs)
+            end do
+            do j = first, first + count - 1
+                sdiag(j) = s(j, j)
+                s(j, j) = diagonal(j)
             end do
         end do
-    end subroutine eliminate_row
+    end subroutine eliminate
+
+    !> Rotates some rows, one after the other, against row j of the triangle: column j of S^T.
+    pure subroutine rotate_column(j, count, s, rows, rhs, row_rhs)
+        integer, intent(in) :: j                           !! the column
+        integer, intent(in) :: count                       !! rows that have begun by column j
+        real(wp), intent(inout), contiguous :: s(:, :)     !! S^T from the diagonal down; (ldr, n)
+        real(wp), intent(inout) :: rows(size(s, 2), count) !! the rows being rotated
+        real(wp), intent(inout) :: rhs                     !! right-hand side of row j
+        real(wp), intent(inout) :: row_rhs(count)          !! right-hand sides of the rows
+
+        real(wp) :: cosine(most_rows), sine(most_rows), element
+        integer :: b, begun
+
+        begun = 1
+        do b = 1, count
+            if (rows(j, b) == 0.0_wp) then
+                call turn(j, begun, b - 1, cosine, sine, s, rows)
+                begun = b + 1
+                cycle
+            end if
+            call make_rotation(s(j, j), rows(j, b), cosine(b), sine(b))
+            s(j, j) = cosine(b)*s(j, j) + sine(b)*rows(j, b)
+            element = cosine(b)*rhs + sine(b)*row_rhs(b)
+            row_rhs(b) = -sine(b)*rhs + cosine(b)*row_rhs(b)
+            rhs = element
+        end do
+        call turn(j, begun, count, cosine, sine, s, rows)
+    end subroutine rotate_column
+
+    !> Applies the rotations of rows from..to to what follows the diagonal in column j.
+    pure subroutine turn(j, from, to, cosine, sine, s, rows)
+        integer, intent(in) :: j                        !! the column
+        integer, intent(in) :: from                     !! first row
+        integer, intent(in) :: to                       !! last row, perhaps before the first
+        real(wp), intent(in), contiguous :: cosine(:)   !! rotations, by rows
+        real(wp), intent(in), contiguous :: sine(:)     !! rotations, by rows
+        real(wp), intent(inout), contiguous :: s(:, :)  !! S^T on and below the diagonal; (ldr, n)
+        real(wp), intent(inout) :: rows(size(s, 2), to) !! the rows being rotated
+
+        real(wp) :: element
+        integer :: b, i, n
+
+        n = size(s, 2)
+        if (to < from .or. j == n) return
+        if (n > short) then
+            call rotate(int(n - j, index_kind), int(to - from + 1, index_kind), cosine(from:), &
+                        sine(from:), s(j + 1:n, j), rows(j + 1, from), int(n, index_kind))
+            return
+        end if
+        do b = from, to
+            do i = j + 1, n
+                element = cosine(b)*s(i, j) + sine(b)*rows(i, b)
+                rows(i, b) = -sine(b)*s(i, j) + cosine(b)*rows(i, b)
+                s(i, j) = element
+            end do
+        end do
+    end subroutine turn
 
     !> Rotation that turns (a, b) into (r, 0), from whichever quotient is at most one.
     pure subroutine make_rotation(a, b, cosine, sine)

@@ -103,12 +103,12 @@ INLINE double update_one(enum mode mode, struct pass *pass, ptrdiff_t i, double 
     return *x * *x;
 }
 
-INLINE vector update(enum mode mode, struct pass *pass, ptrdiff_t i, double t, double *x)
+INLINE vector update(enum mode mode, struct pass *pass, ptrdiff_t i, vector t, double *x)
 {
     vector value = load(x), lower = broadcast(pass->lower);
 
     if (applies(mode)) {
-        value = value - broadcast(t) * load(pass->v + i);
+        value = value - t * load(pass->v + i);
         store(x, value);
     }
     if (!squares_only(mode))
@@ -122,12 +122,14 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
                   double *const *columns, const double *t, double *sums)
 {
     enum { MOST = LANES * GROUPS };
-    vector total[GROUPS];
+    vector total[GROUPS], multiplier[MOST];
     double sum[MOST] = {0};
     ptrdiff_t i = from;
 
-    for (int k = 0; k < count; k++)
+    for (int k = 0; k < count; k++) {
         sum[k] = sums[k];
+        multiplier[k] = broadcast(t[k]);
+    }
     for (int g = 0; g < GROUPS; g++)
         total[g] = load(sum + g * LANES);
     for (; i + LANES <= to; i += LANES)
@@ -139,7 +141,7 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
 
                 p[k] = (vector){0};
                 if (column < count)
-                    p[k] = update(mode, pass, i, t[column], columns[column] + i);
+                    p[k] = update(mode, pass, i, multiplier[column], columns[column] + i);
             }
             if (count == 1) {
                 double terms[LANES];

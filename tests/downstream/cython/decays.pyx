@@ -1,0 +1,59 @@
+# cython: language_level=3
+"""Fits exponential decays without the GIL."""
+
+from libc.math cimport exp
+
+from leastsq cimport cython_leastsq as solver
+
+cdef enum:
+    POINTS = 50
+    PARAMETERS = 2
+
+
+cdef int residual(
+    void *p, int m, int n, const double *x, double *fvec, int iflag
+) noexcept nogil:
+    cdef const double *y = <const double *>p
+    cdef int i
+    for i in range(m):
+        fvec[i] = x[0] * exp(-x[1] * 0.1 * i) - y[i]
+    return 0
+
+
+def fit(double amplitude, double rate, int repetitions):
+    """Return the parameters found from the curve of the given ones, many times over."""
+    cdef double y[POINTS]
+    cdef double x[PARAMETERS]
+    cdef double fvec[POINTS]
+    cdef double wa[POINTS * PARAMETERS + 5 * PARAMETERS + POINTS]
+    cdef int iwa[PARAMETERS]
+    cdef int i, k, info = 0
+    with nogil:
+        for i in range(POINTS):
+            y[i] = amplitude * exp(-rate * 0.1 * i)
+        for k in range(repetitions):
+            x[0] = 1.0
+            x[1] = 1.0
+            info = solver.leastsq_lmdif1(
+                residual, y, POINTS, PARAMETERS, x, fvec, 1e-10, iwa, wa,
+                POINTS * PARAMETERS + 5 * PARAMETERS + POINTS)
+    return info, x[0], x[1]
+
+
+def everything():
+    """Use every function, so that each capsule's type is compared when the module is loaded."""
+    cdef void *doors[12]
+    doors[0] = <void *>solver.leastsq_lmdif
+    doors[1] = <void *>solver.leastsq_lmder
+    doors[2] = <void *>solver.leastsq_lmdif1
+    doors[3] = <void *>solver.leastsq_lmder1
+    doors[4] = <void *>solver.leastsq_enorm
+    doors[5] = <void *>solver.leastsq_qrfac
+    doors[6] = <void *>solver.leastsq_qrsolv
+    doors[7] = <void *>solver.leastsq_lmpar
+    doors[8] = <void *>solver.leastsq_fdjac2
+    doors[9] = <void *>solver.leastsq_covar
+    doors[10] = <void *>solver.leastsq_chkder
+    doors[11] = <void *>solver.leastsq_dpmpar
+    cdef int i
+    return [<size_t>doors[i] for i in range(12)]
