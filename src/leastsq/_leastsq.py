@@ -1,6 +1,5 @@
 """The drop-in function: validates once, calls the core, assembles the outputs."""
 
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any, Literal, SupportsFloat, SupportsIndex, TypedDict, overload
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import as_c_int, as_float64, as_number
+from leastsq._checks import INT_MAX, as_c_int, as_float64, as_number
 
 __all__ = ["InfoDict", "leastsq"]
 
@@ -17,27 +16,27 @@ Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
 Residual = Callable[..., npt.ArrayLike]
 
-IMPROPER_INPUT, ORTHOGONAL = 0, 4
+IMPROPER_INPUT = 0
 SUCCESS = range(1, 5)
 
+REDUCTION = (
+    "Both actual and predicted relative reductions in the sum of squares\n  are at most {0:f}"
+)
 MESSAGES = (
     "Improper input parameters.",
-    "Both actual and predicted relative reductions in the sum of squares\n"
-    "  are at most {ftol:f}",
-    "The relative error between two consecutive iterates is at most {xtol:f}",
-    "Both actual and predicted relative reductions in the sum of squares\n"
-    "  are at most {ftol:f} and the relative error between two consecutive iterates is at \n"
-    "  most {xtol:f}",
+    REDUCTION,
+    "The relative error between two consecutive iterates is at most {1:f}",
+    REDUCTION + " and the relative error between two consecutive iterates is at \n"
+    "  most {1:f}",
     "The cosine of the angle between func(x) and any column of the\n"
-    "  Jacobian is at most {gtol:f} in absolute value",
-    "Number of calls to function has reached maxfev = {maxfev:d}.",
-    "ftol={ftol:f} is too small, no further reduction in the sum of squares\n  is possible.",
-    "xtol={xtol:f} is too small, no further improvement in the approximate\n"
+    "  Jacobian is at most {2:f} in absolute value",
+    "Number of calls to function has reached maxfev = {3:d}.",
+    "ftol={0:f} is too small, no further reduction in the sum of squares\n  is possible.",
+    "xtol={1:f} is too small, no further improvement in the approximate\n"
     "  solution is possible.",
-    "gtol={gtol:f} is too small, func(x) is orthogonal to the columns of\n"
+    "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
     "  the Jacobian to machine precision.",
 )
-
 NOT_FINITE = (
     "The solve ended because the norm of func(x) or an element of the Jacobian is not finite; "
     "x is the last good point, not a solution."
@@ -225,52 +224,51 @@ def leastsq(
     >>> x.round(6).tolist(), ier in (1, 2, 3, 4)
     ([5.0, 0.5], True)
     """
-    tolerances = (
-        ftol if type(ftol) is float else as_number("ftol", ftol),
-        xtol if type(xtol) is float else as_number("xtol", xtol),
-        gtol if type(gtol) is float else as_number("gtol", gtol),
-    )
+    if type(ftol) is not float:
+        ftol = as_number("ftol", ftol)
+    if type(xtol) is not float:
+        xtol = as_number("xtol", xtol)
+    if type(gtol) is not float:
+        gtol = as_number("gtol", gtol)
     most_calls = as_c_int("maxfev", maxfev)
-    relative_error = None if epsfcn is None else as_number("epsfcn", epsfcn)
-    bound = as_number("factor", factor)
+    if epsfcn is not None:
+        epsfcn = as_number("epsfcn", epsfcn)
+    factor = as_number("factor", factor)
     full_output, col_deriv = bool(full_output), bool(col_deriv)
-    x = as_float64(x0).ravel()
+    x = _minpack.fresh_vector(x0)
     n = x.size
     scale = None if diag is None else _scale_factors(diag, n)
+    proper = (
+        n > 0
+        and not (ftol < 0.0 or xtol < 0.0 or gtol < 0.0 or factor <= 0.0)
+        and (scale is None or not bool((scale <= 0.0).any()))
+    )
     if not isinstance(args, tuple):
         args = (args,)
+    limit = most_calls
+    if limit <= 0:
+        limit = min((200 if Dfun is None else 100) * (n + 1), INT_MAX)
 
-    fvec, type_error = _minpack.first_residual(func, x, args)
-    fjac = None
-    if Dfun is not None:
-        fjac = _minpack.first_jacobian(Dfun, x, args, fvec.size, col_deriv)
-    if n == 0 or not _in_range(tolerances, bound, scale):
-        return _improper_input(x, fvec, fjac, full_output)
+    ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
+        func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn, proper
+    )  # fmt: skip
 
-    default_limit = (200 if fjac is None else 100) * (n + 1)
-    limit = most_calls if most_calls > 0 else default_limit
-    settings = (func, x, args, fvec, *tolerances, limit, bound, scale)
-    if fjac is None:
-        outcome = _minpack.lmdif(
-            *settings, type_error if relative_error is None else relative_error
-        )
-    else:
-        outcome = _minpack.lmder(*settings, Dfun, fjac, col_deriv)
-    ier, nfev, fjac, ipvt, qtf, *njev = outcome
-
-    finite = ier != ORTHOGONAL or _is_finite(fvec, fjac)
     if not finite:
         warnings.warn(NOT_FINITE, RuntimeWarning, stacklevel=2)
     if ier in SUCCESS and not full_output:
         return x, ier
-    message = MESSAGES[ier].format(
-        ftol=tolerances[0], xtol=tolerances[1], gtol=tolerances[2], maxfev=most_calls or limit
-    )
+    message = MESSAGES[ier].format(ftol, xtol, gtol, most_calls or limit)
     if not full_output:
+        if ier == IMPROPER_INPUT:
+            raise TypeError(message)
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         return x, ier
-    cov_x = _minpack.covariance(fjac, ipvt) if ier in SUCCESS and finite else None
-    return x, cov_x, _infodict(fvec, nfev, njev, fjac, ipvt, qtf), message, ier
+    cov_x = _minpack.covariance(fjac, ipvt) if finite and ier in SUCCESS else None
+    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
+    if Dfun is not None:
+        infodict["njev"] = njev
+    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    return x, cov_x, infodict, message, ier
 
 
 def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
@@ -281,40 +279,3 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
             f"but its length is {array.size} (shape {array.shape})"
         )
     return as_float64(array)
-
-
-def _in_range(tolerances: tuple[float, ...], factor: float, scale: Vector | None) -> bool:
-    if factor <= 0.0 or any(tolerance < 0.0 for tolerance in tolerances):
-        return False
-    return scale is None or not bool((scale <= 0.0).any())
-
-
-def _is_finite(fvec: Vector, fjac: Matrix) -> bool:
-    return math.isfinite(_minpack.enorm(fvec)) and bool(np.isfinite(fjac).all())
-
-
-def _infodict(
-    fvec: Vector,
-    nfev: int,
-    njev: list[int],
-    fjac: Matrix,
-    ipvt: npt.NDArray[np.int32],
-    qtf: Vector,
-) -> InfoDict:
-    if njev:
-        return {
-            "fvec": fvec, "nfev": nfev, "njev": njev[0], "fjac": fjac, "ipvt": ipvt, "qtf": qtf
-        }  # fmt: skip
-    return {"fvec": fvec, "nfev": nfev, "fjac": fjac, "ipvt": ipvt, "qtf": qtf}
-
-
-def _improper_input(
-    x: Vector, fvec: Vector, fjac: Matrix | None, full_output: bool
-) -> Full:
-    message = MESSAGES[IMPROPER_INPUT]
-    if not full_output:
-        raise TypeError(message)
-    n, m = x.size, fvec.size
-    nothing = np.zeros((n, m)), np.zeros(n, np.int32), np.zeros(n)
-    infodict = _infodict(fvec, 0, [] if fjac is None else [0], *nothing)
-    return x, None, infodict, message, IMPROPER_INPUT

@@ -9,6 +9,7 @@
 
 #include <float.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
@@ -131,161 +132,160 @@ static PyArrayObject *residual_array(PyObject *result, npy_intp n, npy_intp *m)
     return NULL;
 }
 
-/* first_residual(func, x, args) -> fvec, relative error of its type */
-PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *args,
-                                    Py_ssize_t Py_UNUSED(nargs))
+/* The first evaluation, which finds m: a fresh fvec, and the relative error of its type. */
+static PyArrayObject *first_residual(const Callback *callback, const double *x, npy_intp n,
+                                     double *relative_error)
 {
-    PyArrayObject *x = (PyArrayObject *)args[1], *array = NULL;
-    PyObject *result = NULL, *fvec = NULL, *both = NULL;
+    PyObject *result = call(callback, callback->func, x, n), *fvec = NULL;
+    PyArrayObject *array;
     npy_intp m;
-    Callback callback;
 
-    if (prepare(&callback, args[0], NULL, args[2]) < 0)
-        return NULL;
-    result = call(&callback, callback.func, PyArray_DATA(x), PyArray_SIZE(x));
-    PyMem_Free(callback.stack);
     if (result == NULL)
         return NULL;
-    array = residual_array(result, PyArray_SIZE(x), &m);
+    array = residual_array(result, n, &m);
     Py_DECREF(result);
     if (array == NULL)
         return NULL;
+    *relative_error = relative_error_of(array);
     fvec = PyArray_SimpleNew(1, &m, NPY_DOUBLE);
     if (fvec != NULL &&
-        leastsq_store_residual((PyObject *)array, m, PyArray_DATA((PyArrayObject *)fvec)) == 0)
-        both = Py_BuildValue("Od", fvec, relative_error_of(array));
-    Py_XDECREF(fvec);
+        leastsq_store_residual((PyObject *)array, m, PyArray_DATA((PyArrayObject *)fvec)) < 0)
+        Py_CLEAR(fvec);
     Py_DECREF(array);
-    return both;
+    return (PyArrayObject *)fvec;
 }
 
-static PyObject *new_jacobian(npy_intp m, npy_intp n)
-{
-    npy_intp shape[2] = {n, m};
-
-    return PyArray_SimpleNew(2, shape, NPY_DOUBLE);
-}
-
-/* first_jacobian(dfun, x, args, m, transposed) -> fjac (n, m) */
-PyObject *leastsq_py_first_jacobian(PyObject *Py_UNUSED(self), PyObject *const *args,
-                                    Py_ssize_t Py_UNUSED(nargs))
-{
-    PyArrayObject *x = (PyArrayObject *)args[1];
-    npy_intp n = PyArray_SIZE(x), m = PyLong_AsSsize_t(args[3]);
-    PyObject *result, *fjac;
-    Callback callback;
-
-    if (prepare(&callback, NULL, args[0], args[2]) < 0)
-        return NULL;
-    result = call(&callback, callback.dfun, PyArray_DATA(x), n);
-    PyMem_Free(callback.stack);
-    if (result == NULL)
-        return NULL;
-    fjac = new_jacobian(m, n);
-    if (fjac != NULL &&
-        leastsq_store_jacobian(result, callback.dfun, m, n, PyObject_IsTrue(args[4]),
-                               PyArray_DATA((PyArrayObject *)fjac)) < 0)
-        Py_CLEAR(fjac);
-    Py_DECREF(result);
-    return fjac;
-}
-
-/* The arrays of one solve beside x and fvec. */
+/* The arrays of one solve; those that are returned are NumPy's. */
 typedef struct {
-    PyObject *fjac, *ipvt, *qtf;
-    double *diag;    /* then wa1, wa2, wa3 of n numbers each and wa4 of m */
-    int mode;        /* 2 where diag is the user's */
+    PyArrayObject *fvec, *fjac, *ipvt, *qtf;
+    double *diag; /* then wa1, wa2, wa3 of n numbers each and wa4 of m */
 } Arrays;
 
-static int allocate(Arrays *arrays, npy_intp m, npy_intp n, PyObject *diag, PyObject *fjac)
+static int allocate(Arrays *arrays, npy_intp n)
 {
-    size_t length = (size_t)n;
+    npy_intp m = PyArray_SIZE(arrays->fvec), shape[2] = {n, m};
 
-    arrays->fjac = fjac == NULL ? new_jacobian(m, n) : Py_NewRef(fjac);
-    arrays->ipvt = PyArray_SimpleNew(1, &n, NPY_INT);
-    arrays->qtf = PyArray_SimpleNew(1, &n, NPY_DOUBLE);
-    arrays->diag = PyMem_New(double, 4 * length + (size_t)m);
-    arrays->mode = diag == Py_None ? 1 : 2;
+    arrays->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    arrays->ipvt = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_INT, 0);
+    arrays->qtf = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_DOUBLE, 0);
+    arrays->diag = PyMem_New(double, 4 * (size_t)n + (size_t)m);
     if (arrays->diag == NULL)
         PyErr_NoMemory();
-    else if (arrays->mode == 2)
-        memcpy(arrays->diag, PyArray_DATA((PyArrayObject *)diag), length * sizeof(double));
     return PyErr_Occurred() ? -1 : 0;
 }
 
 static void release(Arrays *arrays)
 {
+    Py_XDECREF(arrays->fvec);
     Py_XDECREF(arrays->fjac);
     Py_XDECREF(arrays->ipvt);
     Py_XDECREF(arrays->qtf);
     PyMem_Free(arrays->diag);
 }
 
-static void count_from_zero(int *ipvt, npy_intp n)
+/* The Jacobian at x0, which finds out whether dfun's shape is right. */
+static int first_jacobian(Callback *callback, const double *x, npy_intp m, npy_intp n,
+                          double *fjac)
 {
-    for (npy_intp j = 0; j < n; j++)
-        ipvt[j]--;
+    PyObject *result = call(callback, callback->dfun, x, n);
+    int status;
+
+    if (result == NULL)
+        return -1;
+    status = leastsq_store_jacobian(result, callback->dfun, m, n, callback->transposed, fjac);
+    Py_DECREF(result);
+    return status;
 }
 
-/* lmdif(func, x, args, fvec, ftol, xtol, gtol, maxfev, factor, diag or None, epsfcn)
- *     -> info, nfev, fjac, ipvt, qtf; x and fvec are overwritten
- * lmder(the same ten, dfun, fjac, transposed)
- *     -> info, nfev, fjac, ipvt, qtf, njev */
-static PyObject *solve(PyObject *const *args, int analytic)
+/* Whether an ending with ier 4 is a solution: norm of fvec and Jacobian, seen in R, are finite. */
+static int is_finite(npy_intp m, npy_intp n, const double *fvec, const double *fjac)
 {
-    npy_intp n = PyArray_SIZE((PyArrayObject *)args[1]);
-    npy_intp m = PyArray_SIZE((PyArrayObject *)args[3]);
+    if (!isfinite(leastsq_enorm((int)m, fvec)))
+        return 0;
+    for (npy_intp i = 0; i < m * n; i++)
+        if (!isfinite(fjac[i]))
+            return 0;
+    return 1;
+}
+
+/* What a solve is told beside its functions and arrays. */
+typedef struct {
+    double ftol, xtol, gtol, factor, epsfcn;
+    int maxfev, mode;
+} Settings;
+
+static int run(Callback *callback, const Settings *settings, npy_intp n, double *x,
+               const Arrays *arrays, int *nfev, int *njev)
+{
+    npy_intp m = PyArray_SIZE(arrays->fvec);
+    double *fvec = PyArray_DATA(arrays->fvec), *fjac = PyArray_DATA(arrays->fjac);
+    double *qtf = PyArray_DATA(arrays->qtf), *diag = arrays->diag;
+    double *wa1 = diag + n, *wa2 = wa1 + n, *wa3 = wa2 + n, *wa4 = wa3 + n;
+    int *ipvt = PyArray_DATA(arrays->ipvt), info;
+
+    callback->have_fvec = 1;
+    callback->have_fjac = callback->dfun != NULL;
+    if (callback->dfun == NULL)
+        info = leastsq_lmdif(residual, callback, (int)m, (int)n, x, fvec, settings->ftol,
+                             settings->xtol, settings->gtol, settings->maxfev, settings->epsfcn,
+                             diag, settings->mode, settings->factor, 0, nfev, fjac, (int)m, ipvt,
+                             qtf, wa1, wa2, wa3, wa4);
+    else
+        info = leastsq_lmder(residual_or_jacobian, callback, (int)m, (int)n, x, fvec, fjac,
+                             (int)m, settings->ftol, settings->xtol, settings->gtol,
+                             settings->maxfev, diag, settings->mode, settings->factor, 0, nfev,
+                             njev, ipvt, qtf, wa1, wa2, wa3, wa4);
+    for (npy_intp j = 0; j < n && info >= 0; j++)
+        ipvt[j]--;
+    return info;
+}
+
+/* solve(func, x, args, dfun, transposed, ftol, xtol, gtol, maxfev, factor, diag, epsfcn, proper)
+ *     -> info, finite, nfev, njev, fvec, fjac, ipvt, qtf
+ * x is overwritten; dfun, diag and epsfcn may be None. Where proper is false the functions are
+ * called once each, as for a solve, and info is 0. */
+PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args,
+                           Py_ssize_t Py_UNUSED(nargs))
+{
+    npy_intp n = PyArray_SIZE((PyArrayObject *)args[1]), m;
     double *x = PyArray_DATA((PyArrayObject *)args[1]);
-    double *fvec = PyArray_DATA((PyArrayObject *)args[3]);
-    double ftol = PyFloat_AsDouble(args[4]), xtol = PyFloat_AsDouble(args[5]);
-    double gtol = PyFloat_AsDouble(args[6]), factor = PyFloat_AsDouble(args[8]);
-    int maxfev = (int)PyLong_AsLong(args[7]), info, nfev, njev;
-    PyObject *outcome = NULL;
+    Settings settings = {.ftol = PyFloat_AsDouble(args[5]),
+                         .xtol = PyFloat_AsDouble(args[6]),
+                         .gtol = PyFloat_AsDouble(args[7]),
+                         .maxfev = (int)PyLong_AsLong(args[8]),
+                         .factor = PyFloat_AsDouble(args[9]),
+                         .mode = args[10] == Py_None ? 1 : 2};
+    PyObject *outcome = NULL, *dfun = args[3] == Py_None ? NULL : args[3];
+    int info = 0, nfev = 0, njev = 0, finite = 1;
     Callback callback;
     Arrays arrays = {0};
 
-    if (prepare(&callback, args[0], analytic ? args[10] : NULL, args[2]) < 0)
+    if (prepare(&callback, args[0], dfun, args[2]) < 0)
         return NULL;
-    callback.have_fvec = 1;
-    callback.have_fjac = analytic;
-    if (allocate(&arrays, m, n, args[9], analytic ? args[11] : NULL) == 0) {
-        double *fjac = PyArray_DATA((PyArrayObject *)arrays.fjac);
-        int *ipvt = PyArray_DATA((PyArrayObject *)arrays.ipvt);
-        double *qtf = PyArray_DATA((PyArrayObject *)arrays.qtf);
-        double *wa1 = arrays.diag + n, *wa2 = wa1 + n, *wa3 = wa2 + n, *wa4 = wa3 + n;
-
-        if (analytic) {
-            callback.transposed = PyObject_IsTrue(args[12]);
-            info = leastsq_lmder(residual_or_jacobian, &callback, (int)m, (int)n, x, fvec, fjac,
-                                 (int)m, ftol, xtol, gtol, maxfev, arrays.diag, arrays.mode,
-                                 factor, 0, &nfev, &njev, ipvt, qtf, wa1, wa2, wa3, wa4);
-        } else
-            info = leastsq_lmdif(residual, &callback, (int)m, (int)n, x, fvec, ftol, xtol, gtol,
-                                 maxfev, PyFloat_AsDouble(args[10]), arrays.diag, arrays.mode,
-                                 factor, 0, &nfev, fjac, (int)m, ipvt, qtf, wa1, wa2, wa3, wa4);
-        if (info >= 0) {
-            count_from_zero(ipvt, n);
-            outcome = analytic ? Py_BuildValue("iiOOOi", info, nfev, arrays.fjac, arrays.ipvt,
-                                               arrays.qtf, njev)
-                               : Py_BuildValue("iiOOO", info, nfev, arrays.fjac, arrays.ipvt,
-                                               arrays.qtf);
-        }
-    }
+    callback.transposed = args[4] == Py_True;
+    arrays.fvec = first_residual(&callback, x, n, &settings.epsfcn);
+    if (arrays.fvec == NULL || allocate(&arrays, n) < 0)
+        goto done;
+    m = PyArray_SIZE(arrays.fvec);
+    if (dfun != NULL && first_jacobian(&callback, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
+        goto done;
+    if (args[11] != Py_None)
+        settings.epsfcn = PyFloat_AsDouble(args[11]);
+    if (settings.mode == 2)
+        memcpy(arrays.diag, PyArray_DATA((PyArrayObject *)args[10]), (size_t)n * sizeof(double));
+    if (args[12] == Py_True)
+        info = run(&callback, &settings, n, x, &arrays, &nfev, &njev);
+    else
+        memset(PyArray_DATA(arrays.fjac), 0, (size_t)m * (size_t)n * sizeof(double));
+    if (info == LEASTSQ_ORTHOGONAL_RESIDUAL)
+        finite = is_finite(m, n, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
+    if (info >= 0)
+        outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
+                                arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);
+done:
     PyMem_Free(callback.stack);
     release(&arrays);
     return outcome;
-}
-
-PyObject *leastsq_py_lmdif(PyObject *Py_UNUSED(self), PyObject *const *args,
-                           Py_ssize_t Py_UNUSED(nargs))
-{
-    return solve(args, 0);
-}
-
-PyObject *leastsq_py_lmder(PyObject *Py_UNUSED(self), PyObject *const *args,
-                           Py_ssize_t Py_UNUSED(nargs))
-{
-    return solve(args, 1);
 }
 
 /* Copies R, (n, m) by columns, to the upper triangle of an n x n matrix; 0 where its diagonal has

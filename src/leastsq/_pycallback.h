@@ -4,22 +4,18 @@
 
 #include <Python.h>
 
-PyObject *leastsq_py_first_residual(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *leastsq_py_first_jacobian(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *leastsq_py_lmdif(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *leastsq_py_lmder(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_solve(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_covariance(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_fresh_vector(PyObject *self, PyObject *value);
 PyObject *leastsq_py_build_config(PyObject *self, PyObject *none);
 
 #define LEASTSQ_FASTCALL(name) \
     {#name, (PyCFunction)(void (*)(void))leastsq_py_##name, METH_FASTCALL, NULL}
 
 #define LEASTSQ_METHODS \
-    LEASTSQ_FASTCALL(first_residual), \
-    LEASTSQ_FASTCALL(first_jacobian), \
-    LEASTSQ_FASTCALL(lmdif), \
-    LEASTSQ_FASTCALL(lmder), \
+    LEASTSQ_FASTCALL(solve), \
     LEASTSQ_FASTCALL(covariance), \
+    {"fresh_vector", leastsq_py_fresh_vector, METH_O, NULL}, \
     {"build_config", leastsq_py_build_config, METH_NOARGS, NULL},
 
 #endif
