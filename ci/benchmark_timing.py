@@ -3,6 +3,7 @@
 import contextlib
 import enum
 import gc
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ Seconds = npt.NDArray[np.float64]
 Timer = Callable[[int], float]
 """Makes so many calls and returns the seconds that they took."""
 
-STINT = 2e-3  # a contender's turn lasts at least this long, in seconds
+STINT = 1e-3  # a contender's turn lasts at least this long, in seconds
 LONG = 0.1  # a turn as long as this needs no warming up and is not repeated, in seconds
 MOST_ROUNDS, MOST_ATTEMPTS = 201, 10
 MOST_WAITING = 0.01  # part of a turn in which other processes may have the processor
@@ -115,29 +116,35 @@ def repeated(function: Callable[[], object]) -> Timer:
 
 
 def interleaved(contenders: Mapping[str, Timer], effort: Effort) -> dict[str, Seconds]:
-    """Return each contender's seconds per call in every round; all have a turn in each round."""
+    """Return each contender's seconds per call in every round: each has a turn in it."""
     rounds: list[list[float]] = []
+    names = list(contenders)
+    ballast: list[Seconds] = []  # so that small arrays lie elsewhere in each round
     with _without_garbage_collection():
         calls = {name: _calls_in_a_turn(timer) for name, timer in contenders.items()}
         deadline = time.perf_counter() + effort.seconds
         while len(rounds) < effort.rounds or (
             time.perf_counter() < deadline and len(rounds) < MOST_ROUNDS
         ):
-            rounds.append(
-                [_turn(timer, calls[name]) / calls[name] for name, timer in contenders.items()]
-            )
+            turns = {name: _turn(contenders[name], calls[name]) / calls[name] for name in names}
+            rounds.append([turns[name] for name in contenders])
+            random.shuffle(names)  # lest something else on the machine falls in step
+            ballast += [np.empty(random.randrange(128)) for _ in range(50)]
     return dict(zip(contenders, np.array(rounds).T, strict=True))
 
 
 def _turn(timer: Timer, calls: int) -> float:
-    """Return a turn's seconds; a short one that had to wait for the processor is repeated."""
+    """Return a turn's seconds, less those in which it waited for the processor.
+
+    As waiting also empties the caches, a short turn with more than a little of it is repeated.
+    """
     for _ in range(MOST_ATTEMPTS):
         wall, busy = time.perf_counter_ns(), time.thread_time_ns()
         seconds = timer(calls)
         wall, busy = time.perf_counter_ns() - wall, time.thread_time_ns() - busy
         if wall - busy < MOST_WAITING * wall or seconds > LONG:
             break
-    return seconds
+    return seconds * busy / wall
 
 
 def _calls_in_a_turn(timer: Timer) -> int:

@@ -39,6 +39,7 @@ if [[ ! -x $prefix/bin/python3.13t ]]; then
     (build_python)
 fi
 PYTHON=$prefix/bin/python3.13t
+export PIP_PREFER_BINARY=1  # the newest NumPy has wheels for 3.14t only
 make_venv freethreaded
 quietly "$venv/bin/python" -m pip install . pytest
 (($#)) || set -- tests/test_reentrancy.py tests/test_callables.py

@@ -118,6 +118,69 @@ def test_random_problems(door: Library, original: Library, routine: str) -> None
     assert set(endings) == set(range(1, 9)), endings
 
 
+def _scripted(
+    library: Library, start: tuple[float, float], trial: tuple[float, float], use: Settings
+) -> tuple[Any, list[bytes]]:
+    """Solve with the residual `start` at 0, `trial` elsewhere, and the Jacobian (1, 0)^T."""
+    points: list[bytes] = []
+
+    def evaluate(iflag: int, x: FloatArray, fvec: Any, fjac: Any) -> int:
+        points.append(x.tobytes())
+        if iflag == 2:
+            fjac[:] = [[1.0], [0.0]]
+        else:
+            fvec[:] = trial if x[0] else start
+        return 0
+
+    return library.lmder(evaluate, np.zeros(1), 2, use), points
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1e-4, 0.25, 0.75, 1.0, 2.0])
+@pytest.mark.parametrize(("ftol", "xtol"), [(0.0, 0.0), (1.5, 0.0), (0.0, 0.5), (0.0, 2.0)])
+def test_gain_ratios_at_the_borders(
+    door: Library, original: Library, ratio: float, ftol: float, xtol: float
+) -> None:
+    """The residual (a, b) at the start has norm 32, so the predicted reduction is (a/32)^2.
+
+    The residual (a, c) at the trial point makes the actual one that times the ratio, about
+    or exactly; since a stays, the next step tells the radius.
+    """
+    use, exact = Settings(maxfev=5, ftol=ftol, xtol=xtol), 0
+    for a in np.linspace(1, 17, 33):
+        for off in (0.0, -1e-12, 1e-12, -1e-3, 1e-3, -5e-3, 5e-3):
+            squares = a * a, 1024 - a * a, 1024 - (1 + ratio * (1 + off)) * a * a
+            _, b, c = (float(root) for root in np.sqrt(squares))
+            start, trial = (float(a), b), (float(a), c)
+            got, want = (_scripted(lib, start, trial, use) for lib in (door, original))
+            assert_same(got, want, (a, off))
+            before, after = (original.enorm(np.array(f)) for f in (start, trial))
+            actual, predicted = 1 - (after / before) ** 2, (a / before) ** 2
+            exact += bool(actual == ratio * predicted)
+    assert exact > 0 or ratio == 1e-4
+
+
+@pytest.mark.parametrize("ftol", [0.0, 1.0, 1.5, 200.0])
+def test_tenfold_growth_of_the_residual_is_a_failed_step(
+    door: Library, original: Library, ftol: float
+) -> None:
+    """Then the actual reduction counts as -1, and the radius shrinks to a tenth."""
+    use = Settings(maxfev=5, ftol=ftol, xtol=0.0)
+    for growth in (1.0, 2.0, np.nextafter(10, 0), 10.0, np.nextafter(10, 11), 11.0, 1e3):
+        got, want = (
+            _scripted(lib, (1.0, 0.0), (0.0, float(growth)), use) for lib in (door, original)
+        )
+        assert_same(got, want, growth)
+        assert growth < 10 or (got[0].info == 1) == (ftol >= 1)
+
+
+def test_prediction_that_underflows(door: Library, original: Library) -> None:
+    """The gain ratio is zero then, and the step a failed one."""
+    use = Settings(maxfev=5, ftol=0.0, xtol=0.0)
+    for trial in ((0.0, 1.0), (0.0, 0.5), (0.0, 3.0), (0.0, 20.0)):
+        got, want = (_scripted(lib, (1e-200, 1.0), trial, use) for lib in (door, original))
+        assert_same(got, want, trial)
+
+
 @each_routine
 @pytest.mark.parametrize("nprint", [1, 2, 3])
 @np.errstate(all="ignore")

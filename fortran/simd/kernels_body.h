@@ -204,8 +204,10 @@ INLINE void divide(double *x, ptrdiff_t from, ptrdiff_t to, double divisor)
 INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_t n,
                         double *const *columns, double *t)
 {
-    double sums[BLOCK_COLUMNS] = {0};
+    double sums[BLOCK_COLUMNS];
 
+    for (ptrdiff_t k = 0; k < n; k++)
+        sums[k] = 0.0;
     for (ptrdiff_t from = 0; from < m; from += BLOCK_ROWS) {
         ptrdiff_t to = from + BLOCK_ROWS < m ? from + BLOCK_ROWS : m, k = 0;
 

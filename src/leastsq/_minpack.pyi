@@ -7,14 +7,25 @@ import numpy.typing as npt
 _Array = npt.NDArray[np.float64]
 _Index = npt.NDArray[np.int32]
 
-def first_residual(
-    func: Callable[..., Any], x: _Array, args: tuple[Any, ...], /
-) -> tuple[_Array, float]: ...
-def first_jacobian(
-    dfun: Callable[..., Any], x: _Array, args: tuple[Any, ...], m: int, transposed: object, /
-) -> _Array: ...
-def lmdif(*arguments: Any) -> tuple[int, int, _Array, _Index, _Array]: ...
-def lmder(*arguments: Any) -> tuple[int, int, _Array, _Index, _Array, int]: ...
+__pyx_capi__: dict[str, object]
+
+def fresh_vector(value: npt.ArrayLike, /) -> _Array: ...
+def solve(
+    func: Callable[..., Any],
+    x: _Array,
+    args: tuple[Any, ...],
+    dfun: Callable[..., Any] | None,
+    transposed: bool,
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    maxfev: int,
+    factor: float,
+    diag: _Array | None,
+    epsfcn: float | None,
+    proper: bool,
+    /,
+) -> tuple[int, bool, int, int, _Array, _Array, _Index, _Array]: ...
 def covariance(fjac: _Array, ipvt: _Index, /) -> _Array | None: ...
 def build_config() -> dict[str, str]: ...
 def enorm(x: _Array) -> float: ...

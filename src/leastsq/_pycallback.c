@@ -5,7 +5,6 @@
 #include "_pycallback.h"
 #include "_results.h"
 #include "leastsq.h"
-#include "leastsq_build.h"
 
 #include <float.h>
 #include <limits.h>
@@ -286,51 +285,4 @@ done:
     PyMem_Free(callback.stack);
     release(&arrays);
     return outcome;
-}
-
-/* Copies R, (n, m) by columns, to the upper triangle of an n x n matrix; 0 where its diagonal has
- * an exact zero, and nothing of use was copied. */
-static int copy_triangle(const double *fjac, npy_intp m, npy_intp n, double *r)
-{
-    for (npy_intp j = 0; j < n; j++) {
-        if (fjac[j * m + j] == 0.0)
-            return 0;
-        memcpy(r + j * n, fjac + j * m, (size_t)(j + 1) * sizeof(double));
-    }
-    return 1;
-}
-
-/* covariance(fjac, ipvt) -> (J^T J)^-1, shape (n, n), or None where R is singular */
-PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args,
-                                Py_ssize_t Py_UNUSED(nargs))
-{
-    PyArrayObject *fjac = (PyArrayObject *)args[0];
-    const int *ipvt = PyArray_DATA((PyArrayObject *)args[1]);
-    npy_intp n = PyArray_DIM(fjac, 0), m = PyArray_DIM(fjac, 1);
-    npy_intp shape[2] = {n, n};
-    PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
-    double *work = PyMem_New(double, n);
-    int *from_one = PyMem_New(int, n);
-
-    if (cov == NULL || work == NULL || from_one == NULL) {
-        Py_CLEAR(cov);
-        PyErr_NoMemory();
-    } else if (copy_triangle(PyArray_DATA(fjac), m, n, PyArray_DATA((PyArrayObject *)cov))) {
-        for (npy_intp j = 0; j < n; j++)
-            from_one[j] = ipvt[j] + 1;
-        leastsq_covar((int)n, PyArray_DATA((PyArrayObject *)cov), (int)n, from_one, 0.0, work);
-    } else
-        Py_SETREF(cov, Py_NewRef(Py_None));
-    PyMem_Free(work);
-    PyMem_Free(from_one);
-    return cov;
-}
-
-/* build_config() -> dict of what this module was built from */
-PyObject *leastsq_py_build_config(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
-{
-    return Py_BuildValue("{ssssssssssss}", "version", LEASTSQ_BUILD_VERSION, "numpy",
-                         LEASTSQ_BUILD_NUMPY, "c_compiler", LEASTSQ_BUILD_C_COMPILER,
-                         "fortran_compiler", LEASTSQ_BUILD_FORTRAN_COMPILER, "fortran_flags",
-                         LEASTSQ_BUILD_FORTRAN_FLAGS, "minpack", LEASTSQ_BUILD_MINPACK);
 }

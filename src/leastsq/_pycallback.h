@@ -1,4 +1,4 @@
-/* The solves that call Python functions, as methods of the f2py module. */
+/* The methods that are written in C of the f2py module; _pycallback.c and _module.c. */
 #ifndef LEASTSQ_PYCALLBACK_H
 #define LEASTSQ_PYCALLBACK_H
 

@@ -1,7 +1,5 @@
 #include "_results.h"
-#include "_pycallback.h"
 
-#include <limits.h>
 #include <string.h>
 
 /* Edge of the blocks in which a matrix is transposed: both sides of a block fit the first cache. */
@@ -202,38 +200,4 @@ int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_int
         transpose(PyArray_DATA(array), m, n, out);
     Py_DECREF(array);
     return status;
-}
-
-/* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
-PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
-{
-    PyObject *array, *row, *vector;
-    PyArrayObject *doubles;
-    npy_intp size;
-
-    array = PyArray_FromAny(value, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
-    if (array == NULL)
-        return NULL;
-    size = PyArray_SIZE((PyArrayObject *)array);
-    if (size > INT_MAX) {
-        PyErr_Format(PyExc_OverflowError, "an array of %zd elements is more than a C int can count",
-                     (Py_ssize_t)size);
-        Py_DECREF(array);
-        return NULL;
-    }
-    row = size == 1 ? PyArray_Ravel((PyArrayObject *)array, NPY_CORDER) : Py_NewRef(array);
-    Py_DECREF(array);
-    if (row == NULL)
-        return NULL;
-    doubles = (PyArrayObject *)PyArray_FromAny(row, PyArray_DescrFromType(NPY_DOUBLE), 0, 0,
-                                               NPY_ARRAY_CARRAY_RO, NULL);
-    Py_DECREF(row);
-    if (doubles == NULL)
-        return NULL;
-    vector = PyArray_SimpleNew(1, &size, NPY_DOUBLE);
-    if (vector != NULL)
-        memcpy(PyArray_DATA((PyArrayObject *)vector), PyArray_DATA(doubles),
-               (size_t)size * sizeof(double));
-    Py_DECREF(doubles);
-    return vector;
 }

@@ -1,61 +1,61 @@
-"""What this installation was built from, and where its library is."""
+"""The command ``leastsq-config``: what compilers and linkers must know of this installation.
 
-import platform
-from importlib.resources import files
+Paths are printed as they are, flags quoted for a shell: ``eval "cc fit.c $(leastsq-config --cflags
+--libs)"`` works wherever the package is installed. ``python -m leastsq.config`` is the same.
+"""
 
-import numpy as np
+import argparse
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from leastsq import _minpack
+from leastsq import __version__, _minpack, get_include, get_library_dir
 
-__all__ = ["__version__", "get_include", "get_library_dir", "show_config"]
-
-__version__: str = _minpack.build_config()["version"]
+__all__ = ["main"]
 
 
-def get_include() -> str:
-    """Return the directory of leastsq.h and leastsq_interface.f90, for a compiler's -I.
+def _libs() -> str:
+    system = ["-lminpack"] if _minpack.build_config()["minpack"] == "system" else []
+    return shlex.join([f"-L{get_library_dir()}", "-lleastsq", *system, "-lm"])
 
-    Returns
-    -------
-    str
-        Absolute path.
+
+_ANSWERS: dict[str, tuple[Callable[[], object], str]] = {
+    "--cflags": (lambda: shlex.quote(f"-I{get_include()}"), "flags for a C or C++ compiler"),
+    "--libs": (_libs, "flags for the linker"),
+    "--includedir": (get_include, "directory of leastsq.h and leastsq_capi.h"),
+    "--libdir": (get_library_dir, "directory of libleastsq.a"),
+    "--pkgconfigdir": (lambda: Path(get_library_dir(), "pkgconfig"), "for PKG_CONFIG_PATH"),
+    "--fortran-interface": (
+        lambda: Path(get_include(), "leastsq_interface.f90"),
+        "Fortran source of interfaces, to be compiled with a program",
+    ),
+    "--version": (lambda: __version__, "version of the package and the library"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the answers to the options given, in their order, on one line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The options; those of the command line by default.
+
+    Raises
+    ------
+    SystemExit
+        With status 2, if there is no option or an unknown one.
     """
-    return _directory_of("include", "leastsq.h")
+    parser = argparse.ArgumentParser("leastsq-config", description="How to compile with leastsq.")
+    for option, (answer, text) in _ANSWERS.items():
+        parser.add_argument(
+            option, action="append_const", dest="asked", const=answer, default=[], help=text
+        )
+    asked: list[Callable[[], object]] = parser.parse_args(arguments).asked
+    if not asked:
+        parser.error("which one? --help lists the options")
+    print(*(answer() for answer in asked))
 
 
-def get_library_dir() -> str:
-    """Return the directory of libleastsq.a, for a linker's -L.
-
-    Returns
-    -------
-    str
-        Absolute path.
-    """
-    return _directory_of("lib", "libleastsq.a")
-
-
-def _directory_of(folder: str, name: str) -> str:
-    # An editable install has its files in several places; only whole files can be asked for.
-    path = str(files("leastsq").joinpath(folder, name))
-    return path[: -len(name) - 1]
-
-
-def show_config() -> None:
-    """Print versions, compiler, flags, and whose MINPACK this is.
-
-    Returns
-    -------
-    None
-    """
-    built = _minpack.build_config()
-    rows = {
-        "leastsq": __version__,
-        "Python": platform.python_version(),
-        "NumPy": f"{np.__version__} (built with {built['numpy']})",
-        "C compiler": built["c_compiler"],
-        "Fortran compiler": built["fortran_compiler"],
-        "Fortran flags": built["fortran_flags"],
-        "MINPACK": built["minpack"],
-    }
-    for name, value in rows.items():
-        print(f"{name + ':':18}{value}")
+if __name__ == "__main__":
+    main()

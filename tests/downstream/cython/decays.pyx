@@ -40,8 +40,8 @@ def fit(double amplitude, double rate, int repetitions):
     return info, x[0], x[1]
 
 
-def everything():
-    """Use every function, so that each capsule's type is compared when the module is loaded."""
+def addresses():
+    """Use every function, so that each type is compared when the module is loaded."""
     cdef void *doors[12]
     doors[0] = <void *>solver.leastsq_lmdif
     doors[1] = <void *>solver.leastsq_lmder

@@ -1,0 +1,62 @@
+"""What this installation was built from, and where its library is."""
+
+import platform
+from importlib.resources import files
+
+import numpy as np
+
+from leastsq import _minpack
+
+__all__ = ["__version__", "get_include", "get_library_dir", "show_config"]
+
+__version__: str = _minpack.build_config()["version"]
+
+
+def get_include() -> str:
+    """Return the directory of leastsq.h and leastsq_interface.f90, for a compiler's -I.
+
+    Returns
+    -------
+    str
+        Absolute path.
+    """
+    return _directory_of("include", "leastsq.h")
+
+
+def get_library_dir() -> str:
+    """Return the directory of libleastsq.a, for a linker's -L.
+
+    Returns
+    -------
+    str
+        Absolute path.
+    """
+    return _directory_of("lib", "libleastsq.a")
+
+
+def _directory_of(folder: str, name: str) -> str:
+    # An editable install has its files in several places; only whole files can be asked for.
+    path = str(files("leastsq").joinpath(folder, name))
+    return path[: -len(name) - 1]
+
+
+def show_config() -> None:
+    """Print versions, compiler, flags, whose MINPACK this is, and the instruction set in force.
+
+    Returns
+    -------
+    None
+    """
+    built = _minpack.build_config()
+    rows = {
+        "leastsq": __version__,
+        "Python": platform.python_version(),
+        "NumPy": f"{np.__version__} (built with {built['numpy']})",
+        "C compiler": built["c_compiler"],
+        "Fortran compiler": built["fortran_compiler"],
+        "Fortran flags": built["fortran_flags"],
+        "MINPACK": built["minpack"],
+        "Instruction set": built["simd"],
+    }
+    for name, value in rows.items():
+        print(f"{name + ':':18}{value}")

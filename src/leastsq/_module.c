@@ -1,0 +1,114 @@
+/* The methods of the module that call no function of the user's. */
+#include "_pycallback.h"
+#include "_results.h"
+#include "leastsq.h"
+#include "leastsq_build.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
+PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
+{
+    PyObject *array, *row, *vector;
+    PyArrayObject *doubles;
+    npy_intp size;
+
+    array = PyArray_FromAny(value, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
+    if (array == NULL)
+        return NULL;
+    size = PyArray_SIZE((PyArrayObject *)array);
+    if (size > INT_MAX) {
+        PyErr_Format(PyExc_OverflowError, "an array of %zd elements is more than a C int can count",
+                     (Py_ssize_t)size);
+        Py_DECREF(array);
+        return NULL;
+    }
+    row = size == 1 ? PyArray_Ravel((PyArrayObject *)array, NPY_CORDER) : Py_NewRef(array);
+    Py_DECREF(array);
+    if (row == NULL)
+        return NULL;
+    doubles = (PyArrayObject *)PyArray_FromAny(row, PyArray_DescrFromType(NPY_DOUBLE), 0, 0,
+                                               NPY_ARRAY_CARRAY_RO, NULL);
+    Py_DECREF(row);
+    if (doubles == NULL)
+        return NULL;
+    vector = PyArray_SimpleNew(1, &size, NPY_DOUBLE);
+    if (vector != NULL)
+        memcpy(PyArray_DATA((PyArrayObject *)vector), PyArray_DATA(doubles),
+               (size_t)size * sizeof(double));
+    Py_DECREF(doubles);
+    return vector;
+}
+
+/* Copies R, (n, m) by columns, to the upper triangle of an n x n matrix; 0 where its diagonal has
+ * an exact zero, and nothing of use was copied. */
+static int copy_triangle(const double *fjac, npy_intp m, npy_intp n, double *r)
+{
+    for (npy_intp j = 0; j < n; j++) {
+        if (fjac[j * m + j] == 0.0)
+            return 0;
+        memcpy(r + j * n, fjac + j * m, (size_t)(j + 1) * sizeof(double));
+    }
+    return 1;
+}
+
+/* covariance(fjac, ipvt) -> (J^T J)^-1, shape (n, n), or None where R is singular */
+PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                Py_ssize_t Py_UNUSED(nargs))
+{
+    PyArrayObject *fjac = (PyArrayObject *)args[0];
+    const int *ipvt = PyArray_DATA((PyArrayObject *)args[1]);
+    npy_intp n = PyArray_DIM(fjac, 0), m = PyArray_DIM(fjac, 1);
+    npy_intp shape[2] = {n, n};
+    PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    double *work = PyMem_New(double, n);
+    int *from_one = PyMem_New(int, n);
+
+    if (cov == NULL || work == NULL || from_one == NULL) {
+        Py_CLEAR(cov);
+        PyErr_NoMemory();
+    } else if (copy_triangle(PyArray_DATA(fjac), m, n, PyArray_DATA((PyArrayObject *)cov))) {
+        for (npy_intp j = 0; j < n; j++)
+            from_one[j] = ipvt[j] + 1;
+        leastsq_covar((int)n, PyArray_DATA((PyArrayObject *)cov), (int)n, from_one, 0.0, work);
+    } else
+        Py_SETREF(cov, Py_NewRef(Py_None));
+    PyMem_Free(work);
+    PyMem_Free(from_one);
+    return cov;
+}
+
+/* The instruction set in force; NULL, with an exception, where LEASTSQ_SIMD names none of ours. */
+static const char *simd_in_force(void)
+{
+    const char *name = leastsq_simd();
+    PyObject *names;
+
+    if (name != NULL)
+        return name;
+    names = PyUnicode_FromString("");
+    for (int i = 0; names != NULL && leastsq_simd_available(i) != NULL; i++)
+        Py_SETREF(names, PyUnicode_FromFormat("%U %s", names, leastsq_simd_available(i)));
+    if (names != NULL)
+        PyErr_Format(PyExc_ValueError,
+                     "LEASTSQ_SIMD=%s is no instruction set of this machine, which has:%U",
+                     getenv("LEASTSQ_SIMD"), names);
+    Py_XDECREF(names);
+    return NULL;
+}
+
+/* build_config() -> dict of what this module was built from, and of the instruction set */
+PyObject *leastsq_py_build_config(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
+{
+    const char *simd = simd_in_force();
+
+    if (simd == NULL)
+        return NULL;
+    return Py_BuildValue("{ssssssssssssss}", "version", LEASTSQ_BUILD_VERSION, "numpy",
+                         LEASTSQ_BUILD_NUMPY, "c_compiler", LEASTSQ_BUILD_C_COMPILER,
+                         "fortran_compiler", LEASTSQ_BUILD_FORTRAN_COMPILER, "fortran_flags",
+                         LEASTSQ_BUILD_FORTRAN_FLAGS, "minpack", LEASTSQ_BUILD_MINPACK, "simd",
+                         simd);
+}

@@ -1,0 +1,9 @@
+"""The C door for Cython and numba: what stands behind ``cython_leastsq.pxd`` at run time.
+
+Cython imports this module where a program says ``from leastsq cimport cython_leastsq``, and takes
+the functions from its ``__pyx_capi__``, and so does `numba.extending.get_cython_function_address`.
+"""
+
+from leastsq._minpack import __pyx_capi__
+
+__all__ = ["__pyx_capi__"]

@@ -1,0 +1,64 @@
+"""Compiles and runs programs that use the installed package."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from reference import missing
+
+SCRIPTS = str(Path(sys.executable).parent)
+SYSTEM_PATH = os.pathsep.join(
+    directory for directory in os.get_exec_path() if directory != SCRIPTS
+)
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off"]
+COMPILERS = {".c": ("CC", "cc"), ".cpp": ("CXX", "c++"), ".f90": ("FC", "gfortran")}
+
+
+def need(*tools: str) -> None:
+    """Skip without one of these commands, of the environment or the system; fail in CI."""
+    for name in tools:
+        if shutil.which(name, path=SCRIPTS + os.pathsep + SYSTEM_PATH) is None:
+            missing(f"no {name}")
+
+
+def need_modules(*names: str) -> None:
+    """Skip without one of these Python modules; fail in CI."""
+    for name in names:
+        if find_spec(name) is None:
+            missing(f"no Python module {name}")
+
+
+def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+    """Run a command, with this environment's scripts first on the PATH; return what it prints."""
+    path = SCRIPTS + os.pathsep + SYSTEM_PATH
+    done = subprocess.run(  # noqa: S603
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=os.environ | {"PATH": path, **environment},
+    )
+    assert done.returncode == 0, f"{shlex.join(map(str, command))}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def config(*options: str) -> list[str]:
+    """Return the words that leastsq-config prints, as a shell reads them."""
+    return shlex.split(run("leastsq-config", *options))
+
+
+def build(directory: Path, *words: str | Path) -> Path:
+    """Compile and link there, with the compiler that the first word's file needs."""
+    variable, default = COMPILERS[Path(words[0]).suffix]
+    compiler = shlex.split(os.environ.get(variable, default))
+    need(compiler[0])
+    program = directory / "program"
+    run(*compiler, *STRICT, "-o", program, *words, cwd=directory)
+    return program

@@ -1,0 +1,122 @@
+"""The kernels of every instruction set: the same bits, the registers that they claim."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from reference import bundled, missing
+
+from leastsq import get_library_dir
+
+pytestmark = pytest.mark.skipif(not bundled(), reason="the system build has no kernels of ours")
+
+DIGEST = """
+import hashlib
+import numpy as np
+from leastsq import _minpack, leastsq, minpack
+
+digest = hashlib.sha256()
+rng = np.random.default_rng(1978)
+for m in [*range(1, 40), 63, 64, 65, 1023, 1024, 1025, 2100]:
+    for n in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 33, 63, 64, 65, 66, 130):
+        if m * n > 40_000 and n not in (3, 17):
+            continue
+        a = rng.standard_normal((m, n)) * 10.0 ** rng.integers(-3, 3, n)
+        if n > 2:
+            a[:, 1] = a[:, 0]
+            a[rng.random((m, n)) < 0.1] = 0.0
+        for result in minpack.qrfac(a):
+            digest.update(np.ascontiguousarray(result).tobytes())
+        digest.update(np.float64(minpack.enorm(a[:, 0])).tobytes())
+for n in (2, 15, 16, 17, 18, 31, 40, 65):
+    r = np.triu(rng.standard_normal((n, n)))
+    order = rng.permutation(n)
+    diag = rng.standard_normal(n) * (rng.random(n) < 0.8)
+    for result in minpack.qrsolv(r, order, diag, np.ones(n)):
+        digest.update(np.ascontiguousarray(result).tobytes())
+t = np.linspace(0.0, 1.0, 1500)
+basis = np.polynomial.chebyshev.chebvander(t, 10)
+x, cov_x, info, _, _ = leastsq(
+    lambda p: (basis @ p) ** 2 - np.exp(t), np.ones(11), full_output=True
+)
+for result in (x, cov_x, info["fjac"], info["qtf"], info["fvec"]):
+    digest.update(np.ascontiguousarray(result).tobytes())
+print(_minpack.build_config()["simd"], digest.hexdigest())
+"""
+
+# What the hot loops must hold, and must not, by instruction set.
+REGISTERS = {
+    "baseline": (r"%xmm", r"%[yz]mm"),
+    "avx2": (r"%ymm", r"%zmm"),
+    "avx512": (r"%zmm", None),
+}
+
+
+def available() -> list[str]:
+    """Names of this machine's instruction sets, from the error about one that it has not."""
+    done = run("import leastsq", "no-such-set")
+    assert done.returncode != 0
+    return done.stderr.rpartition("which has:")[2].split()
+
+
+def run(code: str, simd: str | None) -> subprocess.CompletedProcess[str]:
+    """Run Python code with an instruction set asked for."""
+    environment = {key: value for key, value in os.environ.items() if key != "LEASTSQ_SIMD"}
+    if simd is not None:
+        environment["LEASTSQ_SIMD"] = simd
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_all_give_the_same_bits() -> None:
+    names = available()
+    outputs = [run(DIGEST, name) for name in names]
+    assert [done.stderr for done in outputs] == [""] * len(names)
+    forced = [done.stdout.split() for done in outputs]
+    assert [name for name, _ in forced] == names
+    assert len({digest for _, digest in forced}) == 1
+
+
+def test_the_best_is_the_default() -> None:
+    for simd in (None, ""):
+        assert run(DIGEST, simd).stdout.split()[0] == available()[0]
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_show_config_tells_it(forced: bool) -> None:
+    name = available()[-1 if forced else 0]
+    done = run("import leastsq; leastsq.show_config()", name if forced else None)
+    assert re.search(rf"^Instruction set: +{name}$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["no-such-set", "AVX2", "sse"])
+def test_an_unknown_name_is_an_error(name: str) -> None:
+    done = run("import leastsq", name)
+    assert f"ValueError: LEASTSQ_SIMD={name} is no instruction set of this machine" in done.stderr
+
+
+@pytest.mark.parametrize("name", REGISTERS)
+def test_the_code_uses_the_registers_it_claims(name: str) -> None:
+    if name not in available():
+        pytest.skip(f"{name}: not on this machine")
+    objdump = shutil.which("objdump") or missing("objdump is not installed")
+    archive = Path(get_library_dir(), "libleastsq.a")
+    text = subprocess.run(
+        [objdump, "-d", archive], capture_output=True, text=True, check=True
+    ).stdout
+    members = re.split(r"^(\S+\.o): +file format.*$", text, flags=re.MULTILINE)[1:]
+    code = next(
+        body
+        for member, body in zip(members[::2], members[1::2], strict=True)
+        if f"kernels_{name}" in member
+    )
+    used, unused = REGISTERS[name]
+    assert len(re.findall(used, code)) > 100
+    assert re.search(rf"v?mulpd.*{used}", code)
+    assert re.search(rf"v?addpd.*{used}", code)
+    assert unused is None or not re.search(unused, code)
+    assert not re.search(r"\bvfn?m(add|sub)", code), "a fused product would change bits"
