@@ -6,6 +6,7 @@ module leastsq_fdjac2_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
     use leastsq_kinds, only: wp, machine_epsilon
     use leastsq_callbacks, only: residual_function
+    use leastsq_kernels_module, only: index_kind, difference
     implicit none(type, external)
     private
 
@@ -28,7 +29,7 @@ contains
         integer(c_int) :: flag
 
         real(wp) :: relative_step, step, origin
-        integer :: i, j
+        integer :: j
 
         flag = iflag
         relative_step = sqrt(machine_epsilon)
@@ -41,9 +42,7 @@ contains
             flag = fcn(data, size(fvec), size(x), x, work, iflag)
             if (flag < 0) return
             x(j) = origin
-            do i = 1, size(fvec)
-                fjac(i, j) = (work(i) - fvec(i))/step
-            end do
+            call difference(size(fvec, kind=index_kind), work, fvec, step, fjac(:, j))
         end do
     end function fdjac2
 

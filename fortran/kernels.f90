@@ -6,7 +6,7 @@ module leastsq_kernels_module
     implicit none(type, external)
     private
 
-    public :: index_kind, reflect, squares, square_after, rotate
+    public :: index_kind, reflect, squares, square_after, difference, rotate
 
     integer, parameter :: index_kind = c_ptrdiff_t
 
@@ -55,6 +55,18 @@ module leastsq_kernels_module
             real(c_double), value :: upper         !! components are smaller
             real(c_double), intent(out) :: total   !! sum of squares
         end subroutine square_after
+
+        !> Forward differences (plus - base)/step.
+        pure subroutine difference(m, plus, base, step, quotient) &
+            bind(c, name="leastsq_difference")
+            import :: c_double, c_ptrdiff_t
+            implicit none(type, external)
+            integer(c_ptrdiff_t), value :: m             !! length
+            real(c_double), intent(in) :: plus(m)        !! values at the step
+            real(c_double), intent(in) :: base(m)        !! values before it
+            real(c_double), value :: step                !! length of the step
+            real(c_double), intent(inout) :: quotient(m) !! differences
+        end subroutine difference
 
         !> Turns a column against several rows, one after the other.
         pure subroutine rotate(n, count, cosine, sine, s, rows, ld) bind(c, name="leastsq_rotate")

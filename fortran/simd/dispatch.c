@@ -85,6 +85,12 @@ void leastsq_square_after(ptrdiff_t m, const double *v, double t, double *x, dou
     kernels()->square_after(m, v, t, x, lower, upper, sum);
 }
 
+void leastsq_difference(ptrdiff_t m, const double *plus, const double *base, double step,
+                        double *quotient)
+{
+    kernels()->difference(m, plus, base, step, quotient);
+}
+
 void leastsq_rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
                     double *s, double *rows, ptrdiff_t ld)
 {

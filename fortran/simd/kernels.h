@@ -27,6 +27,10 @@ struct leastsq_kernels {
     void (*square_after)(ptrdiff_t m, const double *v, double t, double *x, double lower,
                          double upper, double *sum);
 
+    /* Forward differences: (plus - base) / step, m of them. */
+    void (*difference)(ptrdiff_t m, const double *plus, const double *base, double step,
+                       double *quotient);
+
     /* Turns column s of n numbers against count rows, one after the other; rows are ld apart. */
     void (*rotate)(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
                    double *s, double *rows, ptrdiff_t ld);

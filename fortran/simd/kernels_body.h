@@ -3,6 +3,9 @@
  * VARIANT_NAME. */
 #include "kernels.h"
 
+#include <limits.h>
+#include <string.h>
+
 #define INLINE static inline __attribute__((always_inline))
 
 /* Rows of a block, for which two reflectors stay in the first cache, and columns that share it. */
@@ -77,8 +80,8 @@ struct pass {
     const double *v; /* reflector to apply */
     double *w;       /* reflector to sum for */
     double norm;     /* what w has to be divided by, but for its first number */
-    double lower;    /* smaller numbers but zero are not summed plainly */
-    mask outside;    /* nonzero where there was one */
+    long long lower; /* bits of a number; one up to it, in absolute value, makes doubtful */
+    int doubtful;    /* nonzero where there may have been one */
 };
 
 INLINE int applies(enum mode mode)
@@ -91,6 +94,15 @@ INLINE int squares_only(enum mode mode)
     return mode == SQUARE || mode == APPLY_AND_SQUARE;
 }
 
+/* The bits of |x|, which are in the order of the numbers. */
+INLINE long long magnitude(double x)
+{
+    long long bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return bits & LLONG_MAX;
+}
+
 /* The term of row i in the sum of a column, and the column's new value there. */
 INLINE double update_one(enum mode mode, struct pass *pass, ptrdiff_t i, double t, double *x)
 {
@@ -98,14 +110,14 @@ INLINE double update_one(enum mode mode, struct pass *pass, ptrdiff_t i, double 
         *x = *x - t * pass->v[i];
     if (!squares_only(mode))
         return pass->w[i] * *x;
-    if (-pass->lower <= *x && *x <= pass->lower && *x != 0.0)
-        pass->outside[0] = -1;
+    pass->doubtful |= magnitude(*x) <= pass->lower;
     return *x * *x;
 }
 
-INLINE vector update(enum mode mode, struct pass *pass, ptrdiff_t i, vector t, double *x)
+INLINE vector update(enum mode mode, const struct pass *pass, ptrdiff_t i, vector t, double *x,
+                     mask *doubt)
 {
-    vector value = load(x), lower = broadcast(pass->lower);
+    vector value = load(x);
 
     if (applies(mode)) {
         value = value - t * load(pass->v + i);
@@ -113,18 +125,19 @@ INLINE vector update(enum mode mode, struct pass *pass, ptrdiff_t i, vector t, d
     }
     if (!squares_only(mode))
         return load(pass->w + i) * value;
-    pass->outside |= (-lower <= value) & (value <= lower) & (value != (vector){0});
+    *doubt |= ((mask)value & LLONG_MAX) - (pass->lower + 1); /* negative up to lower */
     return value * value;
 }
 
-/* Rows from..to of a few columns: count of them, a constant where this is inlined. */
-INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, ptrdiff_t to,
-                  double *const *columns, const double *t, double *sums)
+/* Rows from i on of a few columns, LANES at a time, to the last that is not after to. Returns the
+ * row after it. count, the number of columns, is a constant where this is inlined. */
+INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptrdiff_t i,
+                               ptrdiff_t to, double *const *columns, const double *t, double *sums)
 {
     enum { MOST = LANES * GROUPS };
     vector total[GROUPS], multiplier[MOST];
-    double sum[MOST] = {0};
-    ptrdiff_t i = from;
+    double sum[MOST] = {0}, terms[LANES];
+    mask doubt = {0};
 
     for (int k = 0; k < count; k++) {
         sum[k] = sums[k];
@@ -141,11 +154,9 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
 
                 p[k] = (vector){0};
                 if (column < count)
-                    p[k] = update(mode, pass, i, multiplier[column], columns[column] + i);
+                    p[k] = update(mode, pass, i, multiplier[column], columns[column] + i, &doubt);
             }
-            if (count == 1) {
-                double terms[LANES];
-
+            if (count == 1) { /* no second column to share the vectors with */
                 store(terms, p[0]);
                 for (int row = 0; row < LANES; row++)
                     sum[0] = sum[0] + terms[row];
@@ -157,11 +168,24 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
         }
     for (int g = 0; g < GROUPS && count > 1; g++)
         store(sum + g * LANES, total[g]);
-    for (; i < to; i++)
-        for (int k = 0; k < count; k++)
-            sum[k] = sum[k] + update_one(mode, pass, i, t[k], columns[k] + i);
     for (int k = 0; k < count; k++)
         sums[k] = sum[k];
+    for (int lane = 0; lane < LANES && squares_only(mode); lane++)
+        pass->doubtful |= doubt[lane] < 0;
+    return i;
+}
+
+/* Rows from..to of a few columns. */
+INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, ptrdiff_t to,
+                  double *const *columns, const double *t, double *sums)
+{
+    ptrdiff_t i = from;
+
+    if (i + LANES <= to)
+        i = sweep_vectors(mode, count, pass, i, to, columns, t, sums);
+    for (; i < to; i++)
+        for (int k = 0; k < count; k++)
+            sums[k] = sums[k] + update_one(mode, pass, i, t[k], columns[k] + i);
 }
 
 /* Up to LANES columns, their number made a constant. */
@@ -249,15 +273,23 @@ static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double nor
     } while (first < n);
 }
 
-/* The sums as they are wanted: negative where one says less than the norm needs. */
-INLINE void judge(const struct pass *pass, double upper, ptrdiff_t n, double *sums)
+static int has_small(ptrdiff_t m, const double *x, double lower)
 {
-    int outside = 0;
+    int found = 0;
 
-    for (int lane = 0; lane < LANES; lane++)
-        outside |= pass->outside[lane] != 0;
+    for (ptrdiff_t i = 0; i < m; i++)
+        found |= (x[i] != 0.0) & (-lower <= x[i]) & (x[i] <= lower);
+    return found;
+}
+
+/* Sums of squares of a few columns as they are wanted. */
+INLINE void square_columns(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_t n,
+                           double *const *columns, double lower, double upper, double *sums)
+{
+    pass->lower = magnitude(lower);
+    sweep_block(mode, pass, m, n, columns, sums);
     for (ptrdiff_t k = 0; k < n; k++)
-        if (outside || !(sums[k] < upper * upper))
+        if (!(sums[k] < upper * upper) || (pass->doubtful && has_small(m, columns[k], lower)))
             sums[k] = -1.0;
 }
 
@@ -265,25 +297,30 @@ static void squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, do
                     double upper, double *sums)
 {
     for (ptrdiff_t first = 0; first < n; first += LANES * GROUPS) {
-        struct pass pass = {.lower = lower};
+        struct pass pass = {0};
         ptrdiff_t count = n - first < LANES * GROUPS ? n - first : LANES * GROUPS;
         double *columns[LANES * GROUPS];
 
         for (ptrdiff_t k = 0; k < count; k++)
             columns[k] = (double *)a + (first + k) * lda; /* SQUARE only reads */
-        sweep_block(SQUARE, &pass, m, count, columns, sums + first);
-        judge(&pass, upper, count, sums + first);
+        square_columns(SQUARE, &pass, m, count, columns, lower, upper, sums + first);
     }
 }
 
 static void square_after(ptrdiff_t m, const double *v, double t, double *x, double lower,
                          double upper, double *sum)
 {
-    struct pass pass = {.v = v, .lower = lower};
+    struct pass pass = {.v = v};
 
     *sum = t;
-    sweep_block(APPLY_AND_SQUARE, &pass, m, 1, &x, sum);
-    judge(&pass, upper, 1, sum);
+    square_columns(APPLY_AND_SQUARE, &pass, m, 1, &x, lower, upper, sum);
+}
+
+static void difference(ptrdiff_t m, const double *plus, const double *base, double step,
+                       double *quotient)
+{
+    for (ptrdiff_t i = 0; i < m; i++)
+        quotient[i] = (plus[i] - base[i]) / step;
 }
 
 static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
@@ -312,4 +349,5 @@ static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const dou
         }
 }
 
-const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, squares, square_after, rotate};
+const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, squares, square_after,
+                                        difference, rotate};

@@ -17,7 +17,7 @@
 typedef struct {
     PyObject *func;
     PyObject *dfun;
-    PyObject **stack; /* one free slot, x, then the extra arguments */
+    PyObject **stack; /* one free slot, x (ours), then the extra arguments (borrowed) */
     size_t nargs;     /* x and the extra arguments */
     int transposed;   /* dfun returns (n, m) */
     int have_fvec;    /* the residual at x0 stands in fvec already */
@@ -34,24 +34,39 @@ static int prepare(Callback *callback, PyObject *func, PyObject *dfun, PyObject 
         PyErr_NoMemory();
         return -1;
     }
+    callback->stack[1] = NULL;
     for (Py_ssize_t i = 0; i < extra; i++)
         callback->stack[i + 2] = PyTuple_GET_ITEM(args, i);
     return 0;
 }
 
+/* Whether the array that x was handed out in last can serve again: nobody else has it, and it is
+ * as it was made. */
+static int can_serve_again(const Callback *callback, npy_intp n)
+{
+#ifdef Py_GIL_DISABLED
+    return 0;
+#else
+    PyArrayObject *x = (PyArrayObject *)callback->stack[1];
+
+    return x != NULL && Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
+           PyArray_TYPE(x) == NPY_DOUBLE && PyArray_ISCARRAY(x) &&
+           ((PyArrayObject_fields *)x)->weakreflist == NULL;
+#endif
+}
+
 /* Calls func or dfun with a copy of x of its own; signals are seen even between C callables. */
 static PyObject *call(const Callback *callback, PyObject *function, const double *x, npy_intp n)
 {
-    PyObject *copy = PyArray_SimpleNew(1, &n, NPY_DOUBLE);
     PyObject *result;
 
-    if (copy == NULL)
+    if (!can_serve_again(callback, n))
+        Py_XSETREF(callback->stack[1], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
+    if (callback->stack[1] == NULL)
         return NULL;
-    memcpy(PyArray_DATA((PyArrayObject *)copy), x, (size_t)n * sizeof(double));
-    callback->stack[1] = copy;
+    memcpy(PyArray_DATA((PyArrayObject *)callback->stack[1]), x, (size_t)n * sizeof(double));
     result = PyObject_Vectorcall(function, callback->stack + 1,
                                  callback->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_DECREF(copy);
     if (result != NULL && PyErr_CheckSignals() < 0)
         Py_CLEAR(result);
     return result;
@@ -282,6 +297,7 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args,
         outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
                                 arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);
 done:
+    Py_XDECREF(callback.stack[1]);
     PyMem_Free(callback.stack);
     release(&arrays);
     return outcome;
