@@ -1,13 +1,15 @@
 #!/usr/bin/env python
 """Answers how fast the installed leastsq is, each row against a peer measured in turn with it.
 
-    python ci/benchmark.py                          all rows, about five minutes
+    python ci/benchmark.py                          all rows, about four minutes
     python ci/benchmark.py --row "qr 2000x200"      those whose names contain that
     LEASTSQ_SIMD=avx2 python ci/benchmark.py --row "qr "     with an instruction set of choice
 
 Needs SciPy >= 1.18 and a C compiler; compares with Debian's libminpack1 and libcminpack1 if they
 are installed. Ratios are medians over rounds in which every contender has its turn; how far they
-spread is shown by their quartiles. Nothing is tested: a target that is missed is no error.
+spread is shown by their quartiles. Time spent waiting for the processor does not count, yet another
+busy process still disturbs through caches and memory. Nothing is tested: a target that is missed
+is no error.
 """
 
 import argparse
@@ -42,7 +44,7 @@ def main() -> None:
         sys.exit(f"no row has a name with {' or '.join(options.row)} in it; see --list")
     if options.list:
         for row in rows:
-            print(f"{row.name:24}{row.question}")
+            print(f"{row.name:26}{row.question}")
         return
     _start_again_in_clean_environment()
     about = report.machine()
@@ -65,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--row", nargs="+", action="extend", metavar="NAME",
                         help="only rows whose names contain one of these")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the rows and their questions")
-    parser.add_argument("--quick", action="store_true", help="few rounds: about one minute")
+    parser.add_argument("--quick", action="store_true", help="few rounds: about a minute")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw it with matplotlib")

@@ -88,7 +88,7 @@ def _numbers(rounds: int, program: tuple[str, ...]) -> Seconds:
     """Return what Python prints for each package, in every round a process each."""
     numbers = [
         [
-            float(subprocess.check_output([sys.executable, *program, package]))  # noqa: S603  (ourselves)
+            float(subprocess.check_output([sys.executable, *program, package]))  # noqa: S603  (us)
             for package in PACKAGES
         ]
         for _ in range(rounds)

@@ -174,7 +174,10 @@ def _library(simd: str) -> ctypes.CDLL:
         path.write_bytes(_shared_object())
         library = ctypes.CDLL(str(path))
         library.time_qr.restype = ctypes.c_double
-        Workspace(50, 5).factors(Routine(library, BY_VALUE, ctypes.c_void_p(None)))
+        library.leastsq_simd.restype = ctypes.c_char_p
+        used = library.leastsq_simd()  # its first use: LEASTSQ_SIMD is read here
+    if simd and used != simd.encode():
+        raise RuntimeError(f"asked for the {simd} kernels, the library uses {used!r}")
     return library
 
 

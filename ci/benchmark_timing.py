@@ -3,7 +3,6 @@
 import contextlib
 import enum
 import gc
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -120,6 +119,7 @@ def interleaved(contenders: Mapping[str, Timer], effort: Effort) -> dict[str, Se
     rounds: list[list[float]] = []
     names = list(contenders)
     ballast: list[Seconds] = []  # so that small arrays lie elsewhere in each round
+    rng = np.random.default_rng()
     with _without_garbage_collection():
         calls = {name: _calls_in_a_turn(timer) for name, timer in contenders.items()}
         deadline = time.perf_counter() + effort.seconds
@@ -128,8 +128,8 @@ def interleaved(contenders: Mapping[str, Timer], effort: Effort) -> dict[str, Se
         ):
             turns = {name: _turn(contenders[name], calls[name]) / calls[name] for name in names}
             rounds.append([turns[name] for name in contenders])
-            random.shuffle(names)  # lest something else on the machine falls in step
-            ballast += [np.empty(random.randrange(128)) for _ in range(50)]
+            rng.shuffle(names)  # lest something else on the machine falls in step
+            ballast += [np.empty(size) for size in rng.integers(128, size=50)]
     return dict(zip(contenders, np.array(rounds).T, strict=True))
 
 

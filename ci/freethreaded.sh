@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds free-threaded CPython 3.13 from Debian trixie's source package, once, into
-# build/cpython-3.13t, and runs the thread tests on it with the GIL off. About 6 minutes on two
+# build/cpython-3.13t, and runs the thread tests on it with the GIL off. About 4 minutes on two
 # cores, seconds from then on; not part of .ci/run. MAKEFLAGS (-j2) is make's.
 # usage: ci/freethreaded.sh [pytest arguments, by default the tests of threads and callables]
 source "$(dirname "$0")/common.sh"
@@ -12,7 +12,9 @@ source_dir=$PWD/build/cpython-source
 # Downloads the source package through apt, with a list of its own beside the system's.
 fetch_source() {
     local mirror apt
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/')
+    # shellcheck disable=SC2016  # apt's variable, not the shell's
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+        grep -m 1 '/debian/')
     mkdir -p "$source_dir/lists/partial"
     echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
         >"$source_dir/sources.list"
@@ -31,7 +33,8 @@ build_python() {
     quietly make install
 }
 
-require_packages gcc make gfortran dpkg-dev libssl-dev libffi-dev zlib1g-dev libminpack1 libcminpack1
+require_packages gcc make gfortran dpkg-dev libssl-dev libffi-dev zlib1g-dev \
+    libminpack1 libcminpack1
 if [[ ! -x $prefix/bin/python3.13t ]]; then
     say "build free-threaded CPython from $suite's source package"
     rm -rf "$source_dir"

@@ -6,7 +6,7 @@ module leastsq_kernels_module
     implicit none(type, external)
     private
 
-    public :: index_kind, reflect, squares, square_after, difference, rotate
+    public :: index_kind, reflect, finish_row, squares, square_after, difference, rotate
 
     integer, parameter :: index_kind = c_ptrdiff_t
 
@@ -28,6 +28,23 @@ module leastsq_kernels_module
             integer(c_int), value :: extras            !! 1: there is one more column
             real(c_double), intent(inout) :: extra(*)  !! that column; its multiplier is t(j)
         end subroutine reflect
+
+        !> Completes row j and takes it out of the norms; norms that are lost become negative.
+        pure subroutine finish_row(j, n, a, lda, t, pivot, norms, reference, trust, least) &
+            bind(c, name="leastsq_finish_row")
+            import :: c_double, c_int, c_ptrdiff_t
+            implicit none(type, external)
+            integer(c_ptrdiff_t), value :: j           !! row
+            integer(c_ptrdiff_t), value :: n           !! columns
+            integer(c_ptrdiff_t), value :: lda         !! leading dimension of a
+            real(c_double), intent(inout) :: a(lda, n) !! partly factored matrix
+            real(c_double), intent(in) :: t(n)         !! multipliers of reflector j
+            integer(c_int), value :: pivot             !! 0: leave the norms alone
+            real(c_double), intent(inout) :: norms(n)  !! norms left, from j + 1 on
+            real(c_double), intent(in) :: reference(n) !! norms last computed afresh
+            real(c_double), value :: trust             !! a norm is lost where this times the
+            real(c_double), value :: least             !! square of what is left is within that
+        end subroutine finish_row
 
         !> Sums of squares of columns; negative where a component is not within the limits.
         pure subroutine squares(m, n, a, lda, lower, upper, sums) bind(c, name="leastsq_squares")

@@ -7,7 +7,7 @@ module leastsq_qrfac_module
     use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp, machine_epsilon
     use leastsq_enorm_module, only: enorm, enorm_of_difference, subtract_and_measure, column_norms
-    use leastsq_kernels_module, only: index_kind, reflect
+    use leastsq_kernels_module, only: index_kind, reflect, finish_row
     implicit none(type, external)
     private
 
@@ -60,7 +60,7 @@ contains
             call start_reflector(j, m, pending, a, multipliers, rdiag(j))
             if (rdiag(j) /= 0.0_wp) then
                 call sweep_columns(j, m, pending, rdiag(j), a, multipliers, extra)
-                call finish_row(j, m, pivot, a, multipliers, rdiag, reference, extra)
+                call complete_row(j, m, pivot, a, multipliers, rdiag, reference, extra)
             else if (pending) then
                 call apply_pending(j, m, a, multipliers, extra)
             end if
@@ -112,7 +112,7 @@ contains
     end subroutine sweep_columns
 
     !> Completes row j of R and brings the norms of what is left below it up to date.
-    pure subroutine finish_row(j, m, pivot, a, multipliers, norms, reference, extra)
+    pure subroutine complete_row(j, m, pivot, a, multipliers, norms, reference, extra)
         integer, intent(in) :: j                            !! the row
         integer, intent(in) :: m                            !! rows of the matrix
         logical, intent(in) :: pivot                        !! whether norms are wanted
@@ -124,27 +124,16 @@ contains
 
         integer :: k
 
+        call finish_row(int(j, index_kind), size(a, 2, index_kind), a, size(a, 1, index_kind), &
+                        multipliers, merge(1_c_int, 0_c_int, pivot), norms, reference, &
+                        downdate_trust, machine_epsilon)
         do k = j + 1, size(a, 2)
-            a(j, k) = a(j, k) - multipliers(k)*a(j, j)
-            if (.not. pivot .or. norms(k) == 0.0_wp) cycle
-            norms(k) = norms(k)*remaining_part(a(j, k)/norms(k))
-            if (downdate_trust*(norms(k)/reference(k))**2 <= machine_epsilon) then
-                norms(k) = enorm_of_difference(a(j + 1:m, k), multipliers(k), a(j + 1:m, j))
-                reference(k) = norms(k)
-            end if
+            if (norms(k) >= 0.0_wp) cycle
+            norms(k) = enorm_of_difference(a(j + 1:m, k), multipliers(k), a(j + 1:m, j))
+            reference(k) = norms(k)
         end do
         if (size(extra) > 0) extra(j) = extra(j) - multipliers(j)*a(j, j)
-    end subroutine finish_row
-
-    !> What is left of a unit vector's norm without a component, sqrt(1 - component^2).
-    pure function remaining_part(component) result(part)
-        real(wp), intent(in) :: component !! at most one but for rounding
-        real(wp) :: part
-
-        part = 1.0_wp - component**2
-        if (part < 0.0_wp) part = 0.0_wp
-        part = sqrt(part)
-    end function remaining_part
+    end subroutine complete_row
 
     !> Applies reflector j - 1 where there is no reflector j to sum for.
     pure subroutine apply_pending(j, m, a, multipliers, extra)

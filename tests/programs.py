@@ -13,9 +13,7 @@ from pathlib import Path
 from reference import missing
 
 SCRIPTS = str(Path(sys.executable).parent)
-SYSTEM_PATH = os.pathsep.join(
-    directory for directory in os.get_exec_path() if directory != SCRIPTS
-)
+SYSTEM_PATH = os.pathsep.join(directory for directory in os.get_exec_path() if directory != SCRIPTS)
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off"]
 COMPILERS = {".c": ("CC", "cc"), ".cpp": ("CXX", "c++"), ".f90": ("FC", "gfortran")}
 
@@ -34,7 +32,9 @@ def need_modules(*names: str) -> None:
             missing(f"no Python module {name}")
 
 
-def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
+def run(
+    *command: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> str:
     """Run a command, with this environment's scripts first on the PATH; return what it prints."""
     path = SCRIPTS + os.pathsep + SYSTEM_PATH
     done = subprocess.run(  # noqa: S603
@@ -43,7 +43,7 @@ def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> st
         text=True,
         check=False,
         cwd=cwd,
-        env=os.environ | {"PATH": path, **environment},
+        env=os.environ | {"PATH": path} | (environment or {}),
     )
     assert done.returncode == 0, f"{shlex.join(map(str, command))}\n{done.stdout}{done.stderr}"
     return done.stdout

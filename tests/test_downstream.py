@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import sysconfig
+import textwrap
 import venv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +37,9 @@ class Place(NamedTuple):
     environment: dict[str, str]
 
     def config(self, *options: str) -> str:
-        return run(self.python, "-m", "leastsq.config", *options, **self.environment).strip()
+        return run(
+            self.python, "-m", "leastsq.config", *options, environment=self.environment
+        ).strip()
 
 
 def editable_install(directory: Path) -> Place:
@@ -53,8 +56,8 @@ def editable_install(directory: Path) -> Place:
     version = "python{}.{}".format(*sys.version_info)
     packages = environment / "lib" / version / "site-packages"
     (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
-    options = ["--no-deps", "--no-build-isolation", "--editable", source]
-    run(sys.executable, "-m", "pip", "--python", python, "install", "-q", *options)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
+    run(*pip, "--no-deps", "--no-build-isolation", "--editable", source)
     return Place(python, {})
 
 
@@ -76,8 +79,8 @@ def test_c(place: Place, way: str, tmp_path: Path) -> None:
     if way == "pkg-config":
         need("pkg-config")
         system = shutil.which("pkg-config", path=SYSTEM_PATH) or "pkg-config"
-        directory = place.config("--pkgconfigdir")
-        flags = run(system, "--cflags", "--libs", "leastsq", PKG_CONFIG_PATH=directory)
+        path = {"PKG_CONFIG_PATH": place.config("--pkgconfigdir")}
+        flags = run(system, "--cflags", "--libs", "leastsq", environment=path)
     words = shlex.split(flags)
     library = next(Path(word[2:]).resolve() for word in words if word.startswith("-L"))
     assert library == Path(place.config("--libdir")).resolve()
@@ -105,8 +108,9 @@ def test_minpack_program(tmp_path: Path) -> None:
 
 @fortran_door
 def test_own_enorm(tmp_path: Path) -> None:
-    words = [*config("--fortran-interface"), HERE / "own_enorm" / "own_enorm.f90"]
-    assert run(build(tmp_path, *words, *config("--libs"))) == " 1.000000 1.000000 2001.0\n"
+    source = HERE / "own_enorm" / "own_enorm.f90"
+    words = [*config("--fortran-interface"), str(source), *config("--libs")]
+    assert run(build(tmp_path, *words)) == " 1.000000 1.000000 2001.0\n"
 
 
 def test_cminpack_program(tmp_path: Path) -> None:
@@ -123,26 +127,54 @@ def test_cminpack_program(tmp_path: Path) -> None:
 
 def test_cmake(tmp_path: Path) -> None:
     need("cmake", "pkg-config", "cc")
-    directory = {"PKG_CONFIG_PATH": run("leastsq-config", "--pkgconfigdir").strip()}
-    run("cmake", "-S", HERE / "cmake", "-B", tmp_path, **directory)
+    path = {"PKG_CONFIG_PATH": config("--pkgconfigdir")[0]}
+    run("cmake", "-S", HERE / "cmake", "-B", tmp_path, environment=path)
     run("cmake", "--build", tmp_path)
     assert run(tmp_path / "peak") == PEAK
 
 
-def install(name: str, directory: Path) -> None:
-    """Build one of the Python packages with pkgconf's entry points, and install it there."""
+def install(name: str, directory: Path, **files: str) -> None:
+    """Build one of the Python packages with pkgconf's entry points, and install it there.
+
+    Keywords are texts to put in the place of some of its files.
+    """
     need("cc", "ninja", "pkgconf-pypi")
     need_modules("mesonpy")
     source = directory / "source"
     shutil.copytree(HERE / name, source)
-    options = ["--no-deps", "--no-build-isolation", "--target", directory / "target", source]
-    run(sys.executable, "-m", "pip", "install", "-q", *options, PKG_CONFIG="pkgconf-pypi")
+    for file, text in files.items():
+        (source / file).write_text(text)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    with_entry_points = {"PKG_CONFIG": "pkgconf-pypi"}
+    run(*pip, "--target", directory / "target", source, environment=with_entry_points)
 
 
 def test_meson_python(tmp_path: Path) -> None:
     install("meson_python", tmp_path)
     code = "import straightline; print(straightline.fit([1.0, 3.0, 5.0, 7.0]))"
-    assert run(sys.executable, "-c", code, PYTHONPATH=str(tmp_path / "target")) == "(1.0, 2.0)\n"
+    path = {"PYTHONPATH": str(tmp_path / "target")}
+    assert run(sys.executable, "-c", code, environment=path) == "(1.0, 2.0)\n"
+
+
+def test_extension_newer_than_the_package(tmp_path: Path) -> None:
+    """It is not loaded, and the reason is told."""
+    header = Path(leastsq.get_include(), "leastsq_capi.h").read_text("utf-8")
+    version = "#define LEASTSQ_CAPI_VERSION "
+    assert f"{version}1\n" in header
+    (tmp_path / "newer.h").write_text(header.replace(f"{version}1\n", f"{version}99\n"))
+    code = (HERE / "meson_python" / "straightline.c").read_text("utf-8")
+    source = tmp_path / "straightline.c"
+    source.write_text(code.replace("<leastsq_capi.h>", '"newer.h"'))
+    python = ["-isystem", sysconfig.get_path("include")]
+    module = build(tmp_path, source, "-shared", "-fPIC", *python, *config("--cflags"))
+    module.rename(tmp_path / "straightline.so")
+    code = """
+        import pytest
+
+        with pytest.raises(ImportError, match="needs version 99 .* has version 1; please upgrade"):
+            import straightline
+        """
+    run(sys.executable, "-c", textwrap.dedent(code), cwd=tmp_path)
 
 
 def test_cython_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,3 +194,37 @@ def test_cython_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_numba() -> None:
     need_modules("numba")
     assert run(sys.executable, HERE / "numba" / "decays.py") == "True\n"
+
+
+# The README's snippets
+
+
+@pytest.fixture(scope="module")
+def snippets() -> dict[str, str]:
+    """Return the programs of "Link it" by language."""
+    readme = CHECKOUT / "README.md"
+    if not readme.is_file():
+        pytest.skip("the tests run without the README")
+    section = readme.read_text("utf-8").partition("\n## Link it\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^```(\w+)\n(.*?)^```", section, re.M | re.S))
+
+
+@pytest.mark.parametrize("language", ["c", "fortran", "cython", "python"])
+def test_readme(language: str, snippets: dict[str, str], tmp_path: Path) -> None:
+    if language == "fortran" and not bundled():
+        pytest.skip("the system build leaves MINPACK's symbols to the system's library")
+    code, environment = snippets[language], {}
+    if language == "python":
+        need_modules("numba")
+    if language == "cython":
+        install("cython", tmp_path, **{"decays.pyx": code})
+        code = "import decays; print(decays.fit())"
+        environment = {"PYTHONPATH": str(tmp_path / "target")}
+    if language in {"c", "fortran"}:
+        source = tmp_path / {"c": "line.c", "fortran": "line.f90"}[language]
+        source.write_text(code)
+        warnings = ["-Wno-unused-dummy-argument"] if language == "fortran" else []
+        output = run(build(tmp_path, source, *warnings, *config("--cflags", "--libs")))
+    else:
+        output = run(sys.executable, "-c", code, environment=environment)
+    assert output == "1.030 1.980\n"

@@ -9,7 +9,7 @@ from reference import FILL, FILL_INT, FloatArray, Library, assert_same
 Maker = Callable[[np.random.Generator, int, int], FloatArray]
 
 SIZES = [(1, 1), (2, 1), (2, 2), (3, 2), (5, 5), (9, 4), (12, 12), (17, 9), (30, 7), (43, 19)]
-LARGE = [(150, 40), (64, 64), (37, 90)]
+LARGE = [(150, 40), (64, 64), (37, 90), (2100, 5)]
 WIDE = [(1, 2), (1, 6), (2, 3), (4, 9), (7, 8), (5, 20)]
 
 

@@ -30,6 +30,18 @@ def test_random_systems(door: Library, original: Library) -> None:
         _compare(door, original, (r, ipvt, diag, qtb))
 
 
+@pytest.mark.parametrize("zeros", [0.0, 0.3, 0.9])
+def test_large_systems(door: Library, original: Library, zeros: float) -> None:
+    """Those whose rows of D may be rotated several at a time, some of which do not begin."""
+    rng = np.random.default_rng(27)
+    for n in (*range(14, 30), 33, 64, 65):
+        r, ipvt, diag, qtb = _system(rng, n)
+        r *= 10 ** rng.uniform(-3, 3, r.shape)
+        r[rng.random(r.shape) < zeros / 2] = 0.0
+        diag[rng.random(n) < zeros] = 0.0
+        _compare(door, original, (r, ipvt, diag, qtb))
+
+
 def test_widely_scaled_systems(door: Library, original: Library) -> None:
     """Both quotients of a rotation occur, down to those whose square vanishes beside 1."""
     rng = np.random.default_rng(21)

@@ -6,15 +6,13 @@ The expected values are those of sec. 4 and algorithm (7.1) there, written out h
 import ctypes
 import itertools
 import math
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from reference import FloatArray, bundled, missing
+from programs import build
+from reference import FloatArray, bundled
 
 import leastsq
 
@@ -68,17 +66,11 @@ class Region(NamedTuple):
 @pytest.fixture(scope="module")
 def entries(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """Compile the C entries and link them with the installed libleastsq.a."""
-    compiler = os.environ.get("FC", "gfortran").split()
-    if shutil.which(compiler[0]) is None:
-        missing(f"no Fortran compiler {compiler[0]}")
     work = tmp_path_factory.mktemp("entries")
-    modules = [str(SOURCES / f"{name}.f90") for name in MODULES]
-    subprocess.run([*compiler, "-fsyntax-only", *modules], check=True, cwd=work)  # noqa: S603
+    build(work, *(SOURCES / f"{name}.f90" for name in MODULES), "-fsyntax-only", "-w")
     archive = Path(leastsq.get_library_dir()) / "libleastsq.a"
     source = Path(__file__).with_name("trust_region.f90")
-    shared = ["-shared", "-fPIC", "-o", "entries.so", str(source), str(archive)]
-    subprocess.run([*compiler, *shared], check=True, cwd=work)  # noqa: S603
-    return ctypes.CDLL(str(work / "entries.so"))
+    return ctypes.CDLL(str(build(work, source, archive, "-shared", "-fPIC")))
 
 
 def _pointer(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
@@ -88,10 +80,11 @@ def _pointer(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
 def predict(
     entries: ctypes.CDLL, step: Step, region: Region, r: FloatArray, ipvt: list[int], p: FloatArray
 ) -> Step:
-    numbers, state, pivots = np.array(step), np.array(region), np.array(ipvt, np.intc)
-    arrays = (np.asfortranarray(r), pivots, p.copy())
+    numbers, state = np.array(step), np.array(region)
+    matrix, pivots, p = np.asfortranarray(r), np.array(ipvt, np.intc), p.copy()
     sizes = (ctypes.c_int(size) for size in r.shape)
-    entries.call_predict(_pointer(numbers), _pointer(state), *sizes, *map(_pointer, arrays))
+    arrays = (_pointer(matrix), _pointer(pivots), _pointer(p))
+    entries.call_predict(_pointer(numbers), _pointer(state), *sizes, *arrays)
     return Step(*numbers.tolist())
 
 

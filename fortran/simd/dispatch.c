@@ -73,6 +73,13 @@ void leastsq_reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double no
     kernels()->reflect(j, m, n, apply, norm, a, lda, t, extras, extra);
 }
 
+void leastsq_finish_row(ptrdiff_t j, ptrdiff_t n, double *a, ptrdiff_t lda, const double *t,
+                        int pivot, double *norms, const double *reference, double trust,
+                        double least)
+{
+    kernels()->finish_row(j, n, a, lda, t, pivot, norms, reference, trust, least);
+}
+
 void leastsq_squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,
                      double upper, double *sums)
 {

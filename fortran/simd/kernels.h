@@ -18,6 +18,13 @@ struct leastsq_kernels {
     void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
                     ptrdiff_t lda, double *t, int extras, double *extra);
 
+    /* Row j, from 1, of the same: subtracts t[k] times column j from every column k after j, in
+     * row j alone. If pivot, also takes row j out of the columns' norms, except where they are 0;
+     * a norm becomes -1 where trust*(norm/reference)^2 is within least: it is lost. */
+    void (*finish_row)(ptrdiff_t j, ptrdiff_t n, double *a, ptrdiff_t lda, const double *t,
+                       int pivot, double *norms, const double *reference, double trust,
+                       double least);
+
     /* Sums of squares of n columns of m rows. A sum is negative where the norm needs more: where
      * a number other than zero is up to lower, or one may be upper or more, in absolute value. */
     void (*squares)(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,

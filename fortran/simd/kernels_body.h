@@ -4,6 +4,7 @@
 #include "kernels.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -316,6 +317,37 @@ static void square_after(ptrdiff_t m, const double *v, double t, double *x, doub
     square_columns(APPLY_AND_SQUARE, &pass, m, 1, &x, lower, upper, sum);
 }
 
+/* Norm of a column without its element of this row. */
+INLINE double norm_below(double norm, double element)
+{
+    double component = element / norm, rest = 1.0 - component * component;
+
+    return norm * sqrt(rest < 0.0 ? 0.0 : rest);
+}
+
+static void finish_row(ptrdiff_t j, ptrdiff_t n, double *a, ptrdiff_t lda, const double *t,
+                       int pivot, double *norms, const double *reference, double trust,
+                       double least)
+{
+    double *row = a + j - 1, head = row[(j - 1) * lda];
+
+    for (ptrdiff_t first = j; first < n; first += BLOCK_COLUMNS) {
+        ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
+        double element[BLOCK_COLUMNS], *norm = norms + first;
+
+        for (ptrdiff_t k = 0; k < count; k++) {
+            element[k] = row[(first + k) * lda] - t[first + k] * head;
+            row[(first + k) * lda] = element[k];
+        }
+        for (ptrdiff_t k = 0; k < count && pivot; k++) {
+            double left = norm_below(norm[k], element[k]), part = left / reference[first + k];
+
+            left = trust * (part * part) <= least ? -1.0 : left;
+            norm[k] = norm[k] == 0.0 ? 0.0 : left;
+        }
+    }
+}
+
 static void difference(ptrdiff_t m, const double *plus, const double *base, double step,
                        double *quotient)
 {
@@ -349,5 +381,5 @@ static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const dou
         }
 }
 
-const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, squares, square_after,
+const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, finish_row, squares, square_after,
                                         difference, rotate};

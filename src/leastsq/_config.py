@@ -1,7 +1,6 @@
 """What this installation was built from, and where its library is."""
 
 import platform
-from importlib.resources import files
 
 import numpy as np
 
@@ -35,6 +34,8 @@ def get_library_dir() -> str:
 
 
 def _directory_of(folder: str, name: str) -> str:
+    from importlib.resources import files  # slow to import, and rarely wanted
+
     # An editable install has its files in several places; only whole files can be asked for.
     path = str(files("leastsq").joinpath(folder, name))
     return path[: -len(name) - 1]

@@ -78,11 +78,12 @@ static int solve(const char *name, int stop_at, int nprint)
         info = leastsq_lmder(jacobian, &user, M, N, x, fvec, fjac, M, 1e-8, 1e-8, 0.0, 1000, diag,
                              1, 100.0, nprint, &nfev, &njev, ipvt, qtf, wa1, wa2, wa3, wa4);
     else if (strcmp(name, "lmdif1") == 0)
-        info = leastsq_lmdif1(residual, &user, M, N, x, fvec, 1e-8, ipvt, wa, sizeof wa / 8);
+        info = leastsq_lmdif1(residual, &user, M, N, x, fvec, 1e-8, ipvt, wa, M * N + 5 * N + M);
     else if (strcmp(name, "lmder1") == 0)
         info = leastsq_lmder1(jacobian, &user, M, N, x, fvec, fjac, M, 1e-8, ipvt, wa, 5 * N + M);
-    else {
+    else { /* any number that is not negative means success */
         info = leastsq_fdjac2(residual, &user, M, N, x, y, fjac, M, 0.0, wa4);
+        info = info < 0 ? info : 0;
     }
     printf("%s stop_at %d nprint %d nfev %d njev %d\n", name, stop_at, nprint, nfev, njev);
     show("x", info, x, N);

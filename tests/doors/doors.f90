@@ -8,9 +8,8 @@ module bard
 
     integer :: calls = 0   !! evaluations in this solve
     integer :: stop_at = 0 !! the evaluation that ends it
-    real(wp), parameter :: y(15) = [ &
-        0.14_wp, 0.18_wp, 0.22_wp, 0.25_wp, 0.29_wp, 0.32_wp, 0.35_wp, 0.39_wp, 0.37_wp, &
-        0.58_wp, 0.73_wp, 0.96_wp, 1.34_wp, 2.10_wp, 4.39_wp]
+    real(wp), parameter :: y(15) = &
+                           [14, 18, 22, 25, 29, 32, 35, 39, 37, 58, 73, 96, 134, 210, 439]/100.0_wp
 
 contains
 
@@ -71,19 +70,23 @@ end module bard
 !> Calls every routine of the Fortran door; its output is that of doors.c.
 program doors
     use bard, only: wp, y, calls, stop_at, residual_of_bard, jacobian_of_bard
-    use leastsq_interface
+    use leastsq_interface, only: lmdif, lmdif1, lmder, lmder1, enorm, qrfac, qrsolv, lmpar, &
+                                 fdjac2, covar, chkder, dpmpar, improper_input, &
+                                 converged_reduction, converged_step, converged_both, &
+                                 orthogonal_residual, too_many_evaluations, ftol_too_small, &
+                                 xtol_too_small, gtol_too_small
     implicit none(type, external)
     integer, parameter :: m = 15, n = 3
 
-    print '(a, *(1x, i0))', 'status', improper_input, converged_reduction, converged_step, &
+    print "(a, *(1x, i0))", "status", improper_input, converged_reduction, converged_step, &
         converged_both, orthogonal_residual, too_many_evaluations, ftol_too_small, &
         xtol_too_small, gtol_too_small
     call blocks()
-    call solves('lmdif ', 1)
-    call solves('lmder ', 1)
-    call solves('lmdif1', 0)
-    call solves('lmder1', 0)
-    call solves('fdjac2', 0)
+    call solves("lmdif ", 1)
+    call solves("lmder ", 1)
+    call solves("lmdif1", 0)
+    call solves("lmder1", 0)
+    call solves("fdjac2", 0)
 
 contains
 
@@ -92,8 +95,8 @@ contains
         integer, intent(in) :: number         !! printed beside it
         real(wp), intent(in) :: values(:)     !! printed as bits
 
-        print '(a, 1x, i0)', name, number
-        print '(1x, z16.16)', values
+        print "(a, 1x, i0)", name, number
+        print "(1x, z16.16)", values
     end subroutine show
 
     subroutine blocks()
@@ -107,36 +110,36 @@ contains
         call jacobian_of_bard(m, n, x, fvec, fjac, m, iflag)
         iflag = 2
         call jacobian_of_bard(m, n, x, fvec, fjac, m, iflag)
-        call show('enorm', 0, [enorm(m, fvec)])
+        call show("enorm", 0, [enorm(m, fvec)])
         do i = 1, 3
-            call show('dpmpar', i, [dpmpar(i)])
+            call show("dpmpar", i, [dpmpar(i)])
         end do
         call chkder(m, n, x, fvec, fjac, m, xp, fvecp, 1, err)
         iflag = 1
         call jacobian_of_bard(m, n, xp, fvecp, fjac, m, iflag)
         call chkder(m, n, x, fvec, fjac, m, xp, fvecp, 2, err)
-        call show('chkder', 1, xp)
-        call show('chkder', 2, err)
+        call show("chkder", 1, xp)
+        call show("chkder", 2, err)
         do pivot = 0, 1
             r = fjac
             call qrfac(m, n, r, m, pivot == 1, ipvt, merge(n, 1, pivot == 1), rdiag, acnorm, wa)
-            call show('qrfac', pivot, pack(r, .true.))
-            call show('rdiag', pivot, rdiag)
-            call show('acnorm', pivot, acnorm)
+            call show("qrfac", pivot, pack(r, .true.))
+            call show("rdiag", pivot, rdiag)
+            call show("acnorm", pivot, acnorm)
         end do
-        print '(a, *(1x, i0))', 'ipvt', ipvt
+        print "(a, *(1x, i0))", "ipvt", ipvt
         do i = 1, n
             r(i, i) = rdiag(i)
         end do
         call qrsolv(n, r, m, ipvt, diag, fvec, x, sdiag, wa)
-        call show('qrsolv', 0, x)
-        call show('sdiag', 0, sdiag)
+        call show("qrsolv", 0, x)
+        call show("sdiag", 0, sdiag)
         par = 0.0_wp
         call lmpar(n, r, m, ipvt, diag, fvec, 0.1_wp, par, x, sdiag, wa, wa2)
-        call show('lmpar', 0, x)
-        call show('par', 0, [par])
+        call show("lmpar", 0, x)
+        call show("par", 0, [par])
         call covar(n, r, m, ipvt, 0.0_wp, wa)
-        call show('covar', 0, pack(r, .true.))
+        call show("covar", 0, pack(r, .true.))
     end subroutine blocks
 
     !> Solves to the end, then up to each evaluation.
@@ -172,25 +175,25 @@ contains
         nfev = 0
         njev = 0
         select case (name)
-        case ('lmdif')
+        case ("lmdif")
             call lmdif(residual_of_bard, m, n, x, fvec, tol, tol, zero, 1000, zero, diag, 1, &
                        factor, nprint, info, nfev, fjac, m, ipvt, qtf, wa1, wa2, wa3, wa4)
-        case ('lmder')
+        case ("lmder")
             call lmder(jacobian_of_bard, m, n, x, fvec, fjac, m, tol, tol, zero, 1000, diag, 1, &
                        factor, nprint, info, nfev, njev, ipvt, qtf, wa1, wa2, wa3, wa4)
-        case ('lmdif1')
+        case ("lmdif1")
             call lmdif1(residual_of_bard, m, n, x, fvec, tol, info, ipvt, wa, size(wa))
-        case ('lmder1')
+        case ("lmder1")
             call lmder1(jacobian_of_bard, m, n, x, fvec, fjac, m, tol, info, ipvt, wa, 5*n + m)
         case default
             info = 1
             call fdjac2(residual_of_bard, m, n, x, y, fjac, m, info, zero, wa4)
             info = min(info, 0)
         end select
-        print '(a, 4(a, i0))', trim(name), ' stop_at ', last, ' nprint ', nprint, ' nfev ', nfev, &
-            ' njev ', njev
-        call show('x', info, x)
-        call show('fjac', calls, pack(fjac, .true.))
+        print "(a, 4(a, i0))", trim(name), " stop_at ", last, " nprint ", nprint, " nfev ", nfev, &
+            " njev ", njev
+        call show("x", info, x)
+        call show("fjac", calls, pack(fjac, .true.))
     end subroutine solve
 
 end program doors

@@ -59,7 +59,7 @@ int main(void)
 
     for (int j = 0; j < n; j++)
         x[j] = start[j];
-    info = lmdif(residual, &data, m, n, x, fvec, 1e-10, 1e-10, 0.0, 1000, 0.0, diag, 1, 100.0, 0,
+    info = lmdif(residual, &data, m, n, x, fvec, 1e-10, 1e-10, 0.0, 1000, 1e-14, diag, 1, 100.0, 0,
                  &nfev, fjac, m, ipvt, qtf, wa1, wa2, wa3, wa4);
     show("lmdif", info, x, n);
     show("fjac", nfev, fjac, m * n);

@@ -21,25 +21,25 @@ program bard
     call jacobian(m, n, xp, fvecp, fjac, m, 1)
     fjac(7, 2) = -fjac(7, 2)
     call chkder(m, n, x, fvec, fjac, m, xp, fvecp, 2, err)
-    print '(a, *(f5.2))', 'chkder', err
+    print "(a, *(f5.2))", "chkder", err
 
     x = 1.0_wp
     call lmder1(jacobian, m, n, x, fvec, fjac, m, tol, info, ipvt, wa, lwa)
-    call show('lmder1', [info, ipvt], [x, fvec, fjac, enorm(m, fvec)])
+    call show("lmder1", [info, ipvt], [x, fvec, fjac, enorm(m, fvec)])
 
     x = 1.0_wp
     call lmder(jacobian, m, n, x, fvec, fjac, m, tol, tol, 0.0_wp, 400, diag, 1, 100.0_wp, 0, &
                info, nfev, njev, ipvt, qtf, wa1, wa2, wa3, wa4)
-    call show('lmder', [info, nfev, njev, ipvt], [x, fvec, fjac, diag, qtf])
+    call show("lmder", [info, nfev, njev, ipvt], [x, fvec, fjac, diag, qtf])
 
     x = 1.0_wp
     call lmdif(residual, m, n, x, fvec, tol, tol, 0.0_wp, 1600, epsilon_1980, diag, 1, 100.0_wp, &
                0, info, nfev, fjac, m, ipvt, qtf, wa1, wa2, wa3, wa4)
-    call show('lmdif', [info, nfev, ipvt], [x, fvec, fjac, diag, qtf])
+    call show("lmdif", [info, nfev, ipvt], [x, fvec, fjac, diag, qtf])
 
     x = 1.0_wp
     call lmdif1(residual, m, n, x, fvec, tol, info, ipvt, wa, lwa)
-    print '(a, i2, 4es15.6)', 'lmdif1', info, enorm(m, fvec), x
+    print "(a, i2, 4es15.6)", "lmdif1", info, enorm(m, fvec), x
 
 contains
 
@@ -48,8 +48,8 @@ contains
         integer, intent(in) :: integers(:)
         real(wp), intent(in) :: reals(:)
 
-        print '(a, *(1x, i0))', name, integers
-        print '(4(1x, z16.16))', reals
+        print "(a, *(1x, i0))", name, integers
+        print "(4(1x, z16.16))", reals
     end subroutine show
 
 end program bard
@@ -59,9 +59,8 @@ subroutine residual(m, n, x, fvec, iflag)
     integer, parameter :: wp = kind(1.0d0)
     integer :: m, n, iflag
     real(wp) :: x(n), fvec(m)
-    real(wp), parameter :: y(15) = [ &
-        0.14_wp, 0.18_wp, 0.22_wp, 0.25_wp, 0.29_wp, 0.32_wp, 0.35_wp, 0.39_wp, 0.37_wp, &
-        0.58_wp, 0.73_wp, 0.96_wp, 1.34_wp, 2.10_wp, 4.39_wp]
+    real(wp), parameter :: y(15) = &
+                           [14, 18, 22, 25, 29, 32, 35, 39, 37, 58, 73, 96, 134, 210, 439]/100.0_wp
     integer :: i
 
     if (iflag == 0) return

@@ -11,7 +11,7 @@ program own_enorm
     x = [-1.2_wp, 1.0_wp]
     call lmder1(rosenbrock, m, n, x, fvec, fjac, m, 1.0e-10_wp, info, ipvt, wa, size(wa))
     if (info < converged_reduction .or. info > orthogonal_residual) error stop
-    print '(2f9.6, f7.1)', x, enorm(2, [1.0_wp, 2.0_wp])
+    print "(2f9.6, f7.1)", x, enorm(2, [1.0_wp, 2.0_wp])
 end program own_enorm
 
 !> Not a norm at all: it shows whose function runs.

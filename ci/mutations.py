@@ -1,0 +1,239 @@
+"""The changes that mutate.py makes to the core, and the tests that must notice each."""
+
+CORE = "fortran/{}.f90"
+ITERATION = CORE.format("levenberg_marquardt")
+KERNELS = "fortran/simd/kernels_body.h"
+
+CHANGES = {
+    ("enorm", CORE.format("enorm")): """
+        small components begin        | small_limit = {3.834e-20_wp -> 3.835e-20_wp}
+        large components begin        | large_limit = {1.304e19_wp -> 1.303e19_wp}
+        large depends on length       | limit = large_limit{/ -> *}real(n, wp)
+        first component left out      | do i = {1 -> 2}, size(x) component = abs(x(i))
+        power in the plain sum        | total = total + component**{2 -> 1}
+        which class                   | component > small_limit {.and. -> .or.} component <
+        first of the scaled left out  | do i = {1 -> 2}, size(x) call add(sums, abs(x(i)))
+        small are scaled              | if (component {<= -> >} sum%largest) then
+        sign at a new largest         | sum%total = 1.0_wp {+ -> -} sum%total*
+        power at a new largest        | sum%total*(sum%largest/component)**{2 -> 1}
+        sign of middle beside large   | sqrt(large%total {+ -> -} (middle/large%largest)
+        middle or small               | else if (middle {>= -> <} small%largest) then
+        sign of small beside middle   | sqrt(middle*(1.0_wp {+ -> -} (small%largest/middle)
+        sign of middle beside small   | ((middle/small%largest) {+ -> -} (small%largest*small%total)
+        """,
+    ("qrfac", CORE.format("enorm")): """
+        sign in a norm afresh         | abs(x(i) {- -> +} multiplier*v(i))
+        """,
+    ("qrfac", CORE.format("qrfac")): """
+        when norms are recomputed     | downdate_trust = {0.05_wp -> 0.06_wp}
+        share of the norm             | (norms(k)/reference(k))**{2 -> 1} <= machine_epsilon
+        number of reflectors          | do j = 1, {min -> max}(m, size(a, 2))
+        zero column                   | if (rdiag(j) {/= -> ==} 0.0_wp) then
+        reflector pending             | pending = rdiag(j) {/= -> ==} 0.0_wp
+        sign of the norm              | if (a(j, j) {< -> >} 0.0_wp) norm = -norm
+        one added to a reflector      | a(j, j) = a(j, j)/norm {+ -> -} 1.0_wp
+        sign of the diagonal          | diagonal = {- -> +}norm
+        sign in a row of R            | a(j, k) = a(j, k) {- -> +} multipliers(k)*a(j, j)
+        first column after            | do k = j + {1 -> 2}, size(a, 2) a(j, k) =
+        what is left of a norm        | part = 1.0_wp {- -> +} component**2
+        more taken than there was     | if (part {< -> >} 0.0_wp) part = 0.0_wp
+        rows of a norm afresh         | enorm_of_difference(a(j + {1 -> 0}:m, k)
+        pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
+        sign of what is pending       | y = y {- -> +} multiplier*v
+        first of equal pivots         | if (norms(k) {> -> >=} norms(largest))
+        norm that moves aside         | norms(largest) = norms({j -> largest})
+        reference that moves aside    | reference(largest) = reference({j -> largest})
+        """,
+    ("qrfac", KERNELS): """
+        reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
+        reflect: sign in a vector     | value = value {- -> +} t * load(pass->v + i);
+        reflect: vectors in a block   | for (; i + LANES <= {to -> to + 1}; i += LANES) for (int g
+        reflect: rows that remain     | for (; i < {to -> to - 1}; i++) for (int k
+        reflect: sum of a lane        | total[g] = total[g] {+ -> -} p[row];
+        reflect: sum of one column    | sum[0] = sum[0] {+ -> -} terms[row];
+        reflect: sum of what remains  | sum[k] = sum[k] {+ -> -} update_one
+        reflect: lanes transposed     | vector even = PICK(p[0], p[1], {0 -> 1}, 2)
+        reflect: columns that remain  | for (; k < {n -> n - 1}; k += LANES) {
+        reflect: next block of rows   | from += {BLOCK_ROWS -> BLOCK_ROWS + 1})
+        reflect: last block of rows   | ptrdiff_t to = from + BLOCK_ROWS {< -> >} m
+        reflect: first row of a block | divide(pass->w, from {== -> !=} 0 ? 1 : from, to
+        reflect: number not divided   | from == 0 ? {1 -> 0} : from, to, pass->norm);
+        reflect: next columns         | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1};
+        reflect: divided in blocks    | pass.norm = {0.0 -> norm}; /* divided by now */
+        """,
+    ("enorm", KERNELS): """
+        square: any lane small        | outside |= pass->outside[lane] {!= -> ==} 0;
+        square: too large             | !(sums[k] {< -> >} upper * upper)
+        square: small in a vector     | pass->outside |= (-lower {<= -> >} value)
+        square: small that remain     | pass->lower && *x {!= -> ==} 0.0)
+        """,
+    ("qrsolv", KERNELS): """
+        rotate: sign of a row         | store(rows + b * ld + i, {- -> +}d * kept + c * turned);
+        rotate: sign of the column    | kept = c * kept {+ -> -} d * turned;
+        rotate: what remains          | for (; i < {n -> n - 1}; i++) for (ptrdiff_t b = 0
+        rotate: row that remains      | rows[b * ld + i] = {- -> +}sine[b] * kept
+        rotate: sign of what remains  | s[i] = cosine[b] * kept {+ -> -} sine[b] * turned;
+        """,
+    ("qrsolv", CORE.format("qrsolv")): """
+        first copied below            | do i = j + {1 -> 2}, size(r, 2) r(i, j) = r(j, i)
+        block that remains            | min(block, n - first {+ -> -} 1)
+        nothing to rotate             | if (rows(j, b) {== -> /=} 0.0_wp) then
+        rows before a zero            | call turn(j, begun, b - {1 -> 2}, cosine
+        rows after a zero             | begun = b + {1 -> 0}
+        sign on the diagonal          | cosine(b)*s(j, j) {+ -> -} sine(b)*rows(j, b)
+        sign of the right-hand side   | cosine(b)*rhs {+ -> -} sine(b)*row_rhs(b)
+        sign of a row's right side    | row_rhs(b) = {- -> +}sine(b)*rhs
+        sign of the column            | cosine(b)*s(i, j) {+ -> -} sine(b)*rows(i, b)
+        sign of a row                 | rows(i, b) = {- -> +}sine(b)*s(i, j)
+        first turned                  | do i = j + {1 -> 2}, n element =
+        equal magnitudes              | if (abs(a) {< -> <=} abs(b)) then
+        tangent or cotangent          | if (abs(a) {< -> >} abs(b)) then
+        sign under the root           | quotient = b/a cosine = 0.5_wp/sqrt(0.25_wp {+ -> -}
+        diagonal of R put back        | s(j, j) = {diagonal -> sdiag}(j)
+        rank                          | if (sdiag(rank + 1) {== -> /=} 0.0_wp) exit
+        last unknown                  | do j = rank, {1 -> 2}, -1
+        first product                 | do i = j + {1 -> 2}, rank
+        sign in the substitution      | z(j) = (z(j) {- -> +} total)/sdiag(j)
+        """,
+    ("lmpar", CORE.format("lmpar")): """
+        tolerance of the bound        | bound_tolerance = {0.1_wp -> 0.11_wp}
+        restart                       | restart_fraction = {0.001_wp -> 0.002_wp}
+        one iteration less            | most_iterations = {10 -> 9}
+        one iteration more            | most_iterations = {10 -> 11}
+        just inside                   | if (phi {<= -> <} bound_tolerance*delta) then
+        full rank                     | if (rank {== -> /=} size(x)) then
+        upper bound                   | upper = gradient_norm{/ -> *}delta
+        upper bound that underflows   | smallest_normal/{min -> max}(delta, bound_tolerance)
+        first guess                   | par = min({max -> min}(par, lower), upper)
+        guess from nothing            | par = gradient_norm{/ -> *}length
+        parameter that is zero        | par = {max -> min}(smallest_normal, restart_fraction*upper)
+        just close enough             | if (abs(phi) {<= -> <} bound_tolerance*delta .or.
+        close enough or last          | bound_tolerance*delta {.or. -> .and.} iteration ==
+        stagnation                    | if (lower == 0.0_wp {.and. -> .or.} phi <= previous_phi
+        stagnation inside             | .and. previous_phi {< -> >} 0.0_wp) return
+        which side is lower           | if (phi {> -> <} 0.0_wp) lower =
+        new lower bound               | lower = {max -> min}(lower, par)
+        new upper bound               | upper = {min -> max}(upper, par)
+        sign of the correction        | par {+ -> -} newton_correction(phi, delta, work))
+        bound of the correction       | par = {max -> min}(lower, par +
+        rank of R                     | if (r(rank + 1, rank + 1) {== -> /=} 0.0_wp) exit
+        last unknown                  | do j = rank, {1 -> 2}, -1
+        sign in the Newton step       | z(i) = z(i) {- -> +} r(i, j)*z(j)
+        secular function              | phi = length {- -> +} delta
+        length of the direction       | (scaled(ipvt(j)){/ -> *}length)
+        last product of a row         | do i = 1, j - {1 -> 2} total =
+        sign in the solve by rows     | z(j) = (z(j) {- -> +} total)/r(j, j)
+        first of a column             | do i = j + {1 -> 2}, size(z)
+        sign in the solve by columns  | z(i) = z(i) {- -> +} s(i, j)*z(j)
+        Newton's quotient             | ((phi{/ -> *}delta)/norm)/norm
+        first of the gradient         | do i = {1 -> 2}, j total = total + r(i, j)*qtb(i)
+        """,
+    ("fdjac2", CORE.format("fdjac2")): """
+        larger relative error         | if (epsfcn {> -> <} machine_epsilon)
+        step from zero                | if (step {== -> /=} 0.0_wp) step = relative_step
+        sign of the step              | x(j) = origin {+ -> -} step
+        user's wish                   | if (flag {< -> <=} 0) return
+        first residual                | do i = {1 -> 2}, size(fvec)
+        sign of the difference        | (work(i) {- -> +} fvec(i))/step
+        """,
+    ("covar", CORE.format("covar")): """
+        just at the tolerance         | if (abs(r(k, k)) {<= -> <} limit) exit
+        last of a row                 | do j = 1, k - {1 -> 2} factor = r(k, k)*r(j, k)
+        sign in the inverse           | r(i, k) = r(i, k) {- -> +} factor*r(i, j)
+        last product                  | do j = 1, k - {1 -> 2} factor = u(j, k)
+        sign in the product           | u(i, j) = u(i, j) {+ -> -} factor*u(i, k)
+        past the rank                 | if (j {> -> >=} rank)
+        which triangle                | c({max -> min}(ipvt(i), ipvt(j))
+        last of the mirror            | do i = 1, j - {1 -> 2} c(i, j) = c(j, i)
+        """,
+    ("chkder", CORE.format("chkder")): """
+        step from zero                | if (step {== -> /=} 0.0_wp) step = relative_step
+        sign of the step              | xp(j) = x(j) {+ -> -} step
+        scale of zero                 | scale = {1.0_wp -> 2.0_wp}
+        sign of the prediction        | err(i) = err(i) {+ -> -} scale*fjac(i, j)
+        noise                         | noise = {100.0_wp -> 101.0_wp}*machine_epsilon
+        just above noise              | abs(fp - f) {>= -> >} noise*abs(f)
+        either is zero                | f /= 0.0_wp {.and. -> .or.} fp /= 0.0_wp
+        sign of the change            | abs((fp {- -> +} f)/relative_step
+        sign of the error             | relative_step {- -> +} slope)/
+        mean size                     | (abs(f) {+ -> -} abs(fp))
+        wrong from the step on        | if (error {>= -> >} relative_step) then
+        right up to the epsilon       | else if (error {> -> <} machine_epsilon) then
+        sign of the logarithms        | (log10(error) {- -> +} log10(relative_step))
+        """,
+    ("dpmpar", CORE.format("kinds")): """
+        machine epsilon               | machine_epsilon = {epsilon -> tiny}(
+        smallest normal number        | smallest_normal = {tiny -> epsilon}(
+        largest number                | largest_finite = {huge -> tiny}(
+        """,
+    ("trust_region", ITERATION): """
+        ratio that shrinks            | shrink_ratio = {0.25_wp -> 0.26_wp}
+        ratio that expands            | expand_ratio = {0.75_wp -> 0.74_wp}
+        least shrinking               | least_shrink = {0.5_wp -> 0.51_wp}
+        most shrinking                | most_shrink = {0.1_wp -> 0.11_wp}
+        failed step                   | step%actual = {- -> +}1.0_wp
+        just a failed step            | if (most_shrink*step%fnorm {< -> <=} state%fnorm) then
+        sign of the actual reduction  | step%actual = 1.0_wp {- -> +} (step%fnorm/state%fnorm)**2
+        first of J p                  | do i = {1 -> 2}, j state%scaled(i) = state%scaled(i) +
+        damping                       | (sqrt(state%par){* -> /}step%length)
+        twice the damping             | damping**2/{0.5_wp -> 0.25_wp}
+        sign of the slope             | step%slope = {- -> +}(model_change**2
+        no prediction                 | if (step%predicted {/= -> ==} 0.0_wp)
+        ratio                         | step%actual{/ -> *}step%predicted
+        just shrinks                  | if (step%ratio {<= -> <} shrink_ratio) then
+        the residual grew             | if (step%actual {< -> >} 0.0_wp) then
+        sign in the parabola          | (step%slope {+ -> -} least_shrink*step%actual)
+        just ten times                | most_shrink*step%fnorm {>= -> >} state%fnorm .or.
+        too much shrinking            | .or. shrink {< -> >} most_shrink) then
+        radius or step                | shrink*{min -> max}(state%delta, step%length/most_shrink)
+        parameter shrinks             | state%par = state%par{/ -> *}shrink
+        undamped                      | else if (state%par {== -> /=} 0.0_wp .or.
+        just expands                  | .or. step%ratio {>= -> >} expand_ratio) then
+        twice the step                | state%delta = step%length/{0.5_wp -> 0.25_wp}
+        half the parameter            | state%par = {0.5_wp -> 0.25_wp}*state%par
+        xtol                          | state%delta {<= -> <} settings%xtol*state%xnorm
+        maxfev                        | if (nfev {>= -> >} settings%maxfev)
+        xtol too small                | state%delta {<= -> <} machine_epsilon*state%xnorm
+        gtol too small                | if (state%gnorm {<= -> <} machine_epsilon)
+        actual at ftol                | abs(step%actual) {<= -> <} tolerance .and.
+        predicted at ftol             | step%predicted {<= -> <} tolerance &
+        both reductions               | tolerance {.and. -> .or.} step%predicted
+        half the ratio                | .and. {0.5_wp -> 0.25_wp}*step%ratio
+        ratio of two                  | *step%ratio {<= -> <} 1.0_wp
+        """,
+    ("levenberg_marquardt", ITERATION): """
+        ratio that is accepted        | accept_ratio = {1.0e-4_wp -> 1.0e-1_wp}
+        cosine at gtol                | if (state%gnorm {<= -> >} settings%gtol .or.
+        norms scale                   | if (settings%mode {/= -> ==} 2) then
+        scaling grows                 | if (settings%mode {/= -> ==} 2) call
+        first radius                  | state%delta = settings%factor{* -> /}state%xnorm
+        start at zero                 | if (state%delta {== -> /=} 0.0_wp) state%delta
+        first of the gradient         | do i = {1 -> 2}, j total =
+        largest cosine                | state%gnorm = {max -> min}(state%gnorm
+        larger scaling                | diag = {max -> min}(diag, norms)
+        sign of the step              | state%step(j) = {- -> +}state%step(j)
+        first step bounds the radius  | state%delta = {min -> max}(state%delta, step%length)
+        only the first step           | if (state%iteration {== -> /=} 1) state%delta
+        iterations shown              | mod(state%iteration - {1 -> 0}, settings%nprint)
+        iterations counted            | state%iteration = state%iteration + {1 -> 2}
+        """,
+    ("levenberg_marquardt", CORE.format("problem")): """
+        no evaluations                | settings%maxfev {> -> >=} 0
+        fewer residuals               | m {>= -> >} n .and.
+        zero factor                   | settings%factor {<= -> <} 0.0_wp)
+        zero in the scaling           | any(diag {<= -> <} 0.0_wp)
+        """,
+    ("levenberg_marquardt", CORE.format("lmdif")): """
+        evaluations counted           | self%nfev = self%nfev {+ -> -} self%n
+        """,
+    ("levenberg_marquardt", CORE.format("lmder")): """
+        Jacobians counted             | self%njev = self%njev {+ -> -} 1
+        """,
+    ("levenberg_marquardt", CORE.format("qrfac")): """
+        sign in Q^T f                 | extra(j) = extra(j) {- -> +} multipliers(j)*a(j, j)
+        """,
+}
+"""Test and file, then a line a change: its name, and {old -> new} with enough text around it.
+
+White space stands for any. The text must occur once in the file, whatever its layout.
+"""
