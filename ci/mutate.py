@@ -28,6 +28,12 @@ COPIED = ("fortran", "src", "tests", "meson.build", "meson.options", "pyproject.
 MOST_SECONDS = 120
 """After which a test is taken to be in a loop; unchanged, none needs a quarter of it."""
 SURVIVED = "nothing"
+PYTEST = """
+import sys, importlib.machinery
+sys.meta_path.insert(0, importlib.machinery.PathFinder)  # the copy goes before an editable install
+import pytest
+sys.exit(pytest.main())
+"""
 
 
 class Mutation(NamedTuple):
@@ -83,7 +89,7 @@ class Copy:
         # The plainest variant exists everywhere, so that what is found does not depend on where.
         simd = {"LEASTSQ_SIMD": "baseline"} if mutation.path == KERNELS else {}
         try:
-            done = self._python("pytest", *options, f"tests/{test}", environment=simd)
+            done = self._python("-c", PYTEST, *options, f"tests/{test}", environment=simd)
         except subprocess.TimeoutExpired:
             return Outcome("the timeout", "")
         if done.returncode < 0:
@@ -96,15 +102,15 @@ class Copy:
         return Outcome(f"{test}: {failed[1]}", done.stdout)
 
     def _meson(self, *arguments: str | Path) -> None:
-        done = self._python("mesonbuild.mesonmain", *arguments, environment={})
+        done = self._python("-m", "mesonbuild.mesonmain", *arguments, environment={})
         if done.returncode != 0:
             sys.exit(f"the build fails: {arguments}\n{done.stdout}")
 
     def _python(
-        self, module: str, *arguments: str | Path, environment: dict[str, str]
+        self, *arguments: str | Path, environment: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, *arguments],
             cwd=self.source,
             env=self.environment | environment,
             stdout=subprocess.PIPE,

@@ -5,8 +5,8 @@
 !> context is found again at the address of m. That leans on how Fortran passes arguments, not on
 !> the standard: a second component holds a magic number, which is checked.
 module leastsq_original
-    use, intrinsic :: iso_c_binding, only: c_f_pointer, c_f_procpointer, c_funloc, c_funptr, &
-                                           c_int, c_loc, c_ptr
+    use, intrinsic :: iso_c_binding, only: c_f_pointer, c_f_procpointer, c_funloc, c_funptr
+    use, intrinsic :: iso_c_binding, only: c_int, c_loc, c_ptr
     use leastsq_kinds, only: wp
     use leastsq_callbacks, only: residual_function, jacobian_function, for_jacobian
     use leastsq_covar_module, only: covar

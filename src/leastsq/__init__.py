@@ -6,8 +6,8 @@ where the C and Fortran library is.
 """
 
 from leastsq import minpack
-from leastsq._leastsq import leastsq
 from leastsq._config import __version__, get_include, get_library_dir, show_config
+from leastsq._leastsq import leastsq
 
 __all__ = [
     "__version__",

@@ -1,7 +1,7 @@
 """Checks of arguments, made once, at the door."""
 
 import operator
-from typing import Any, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ __all__ = ["INT_MAX", "as_c_int", "as_float64", "as_number"]
 
 INT_MAX = 2**31 - 1
 
-def as_number(name: str, value: Any) -> float:
+def as_number(name: str, value: SupportsFloat) -> float:
     """Return a float from anything with `__float__` that is not an array of rank > 0."""
     if isinstance(value, np.ndarray) and value.ndim > 0:
         raise TypeError(f"{name} must be a number, not an array of shape {value.shape}")

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, SupportsFloat, SupportsIndex, TypedDict, overload
+from typing import Literal, SupportsFloat, SupportsIndex, TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -61,10 +61,10 @@ Full = tuple[Vector, Matrix | None, InfoDict, str, int]
 def leastsq(
     func: Residual,
     x0: npt.ArrayLike,
-    args: Any = (),
+    args: object = (),
     Dfun: Residual | None = None,
     full_output: Literal[False, 0] = False,
-    col_deriv: bool = False,
+    col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
     gtol: SupportsFloat = 0.0,
@@ -77,11 +77,11 @@ def leastsq(
 def leastsq(
     func: Residual,
     x0: npt.ArrayLike,
-    args: Any = (),
+    args: object = (),
     Dfun: Residual | None = None,
     *,
     full_output: Literal[True, 1],
-    col_deriv: bool = False,
+    col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
     gtol: SupportsFloat = 0.0,
@@ -94,10 +94,10 @@ def leastsq(
 def leastsq(
     func: Residual,
     x0: npt.ArrayLike,
-    args: Any,
+    args: object,
     Dfun: Residual | None,
     full_output: Literal[True, 1],
-    col_deriv: bool = False,
+    col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
     gtol: SupportsFloat = 0.0,
@@ -110,10 +110,10 @@ def leastsq(
 def leastsq(
     func: Residual,
     x0: npt.ArrayLike,
-    args: Any = (),
+    args: object = (),
     Dfun: Residual | None = None,
-    full_output: bool = False,
-    col_deriv: bool = False,
+    full_output: object = False,
+    col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
     gtol: SupportsFloat = 0.0,
@@ -125,10 +125,10 @@ def leastsq(
 def leastsq(
     func: Residual,
     x0: npt.ArrayLike,
-    args: Any = (),
+    args: object = (),
     Dfun: Residual | None = None,
-    full_output: bool = False,
-    col_deriv: bool = False,
+    full_output: object = False,
+    col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
     gtol: SupportsFloat = 0.0,

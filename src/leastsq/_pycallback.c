@@ -55,7 +55,8 @@ static int can_serve_again(const Callback *callback, npy_intp n)
 #endif
 }
 
-/* Calls func or dfun with a copy of x of its own; signals are seen even between C callables. */
+/* Calls func or dfun with a copy of x of its own. Python functions look for signals themselves;
+ * after other callables it is done here. */
 static PyObject *call(const Callback *callback, PyObject *function, const double *x, npy_intp n)
 {
     PyObject *result;
@@ -67,7 +68,7 @@ static PyObject *call(const Callback *callback, PyObject *function, const double
     memcpy(PyArray_DATA((PyArrayObject *)callback->stack[1]), x, (size_t)n * sizeof(double));
     result = PyObject_Vectorcall(function, callback->stack + 1,
                                  callback->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    if (result != NULL && PyErr_CheckSignals() < 0)
+    if (result != NULL && !PyFunction_Check(function) && PyErr_CheckSignals() < 0)
         Py_CLEAR(result);
     return result;
 }
