@@ -26,17 +26,12 @@ CHANGES = {
         """,
     ("qrfac", CORE.format("qrfac")): """
         when norms are recomputed     | downdate_trust = {0.05_wp -> 0.06_wp}
-        share of the norm             | (norms(k)/reference(k))**{2 -> 1} <= machine_epsilon
         number of reflectors          | do j = 1, {min -> max}(m, size(a, 2))
         zero column                   | if (rdiag(j) {/= -> ==} 0.0_wp) then
         reflector pending             | pending = rdiag(j) {/= -> ==} 0.0_wp
         sign of the norm              | if (a(j, j) {< -> >} 0.0_wp) norm = -norm
         one added to a reflector      | a(j, j) = a(j, j)/norm {+ -> -} 1.0_wp
         sign of the diagonal          | diagonal = {- -> +}norm
-        sign in a row of R            | a(j, k) = a(j, k) {- -> +} multipliers(k)*a(j, j)
-        first column after            | do k = j + {1 -> 2}, size(a, 2) a(j, k) =
-        what is left of a norm        | part = 1.0_wp {- -> +} component**2
-        more taken than there was     | if (part {< -> >} 0.0_wp) part = 0.0_wp
         rows of a norm afresh         | enorm_of_difference(a(j + {1 -> 0}:m, k)
         pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
         sign of what is pending       | y = y {- -> +} multiplier*v
@@ -51,7 +46,7 @@ CHANGES = {
         reflect: rows that remain     | for (; i < {to -> to - 1}; i++) for (int k
         reflect: sum of a lane        | total[g] = total[g] {+ -> -} p[row];
         reflect: sum of one column    | sum[0] = sum[0] {+ -> -} terms[row];
-        reflect: sum of what remains  | sum[k] = sum[k] {+ -> -} update_one
+        reflect: sum of what remains  | sums[k] = sums[k] {+ -> -} update_one
         reflect: lanes transposed     | vector even = PICK(p[0], p[1], {0 -> 1}, 2)
         reflect: columns that remain  | for (; k < {n -> n - 1}; k += LANES) {
         reflect: next block of rows   | from += {BLOCK_ROWS -> BLOCK_ROWS + 1})
@@ -59,13 +54,26 @@ CHANGES = {
         reflect: first row of a block | divide(pass->w, from {== -> !=} 0 ? 1 : from, to
         reflect: number not divided   | from == 0 ? {1 -> 0} : from, to, pass->norm);
         reflect: next columns         | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1};
+        finish_row: sign              | row[(first + k) * lda] {- -> +} t[first + k] * head
+        finish_row: what is left      | rest = 1.0 {- -> +} component * component
+        finish_row: more was taken    | rest {< -> >} 0.0 ? 0.0 : rest
+        finish_row: share of the norm | (part {* -> +} part) <= least
+        finish_row: lost              | * part) {<= -> >} least
+        finish_row: zero norm         | norm[k] {== -> !=} 0.0 ? 0.0 : left
+        finish_row: next columns      | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1}) {
         reflect: divided in blocks    | pass.norm = {0.0 -> norm}; /* divided by now */
         """,
     ("enorm", KERNELS): """
-        square: any lane small        | outside |= pass->outside[lane] {!= -> ==} 0;
+        square: small in a vector     | - (pass->lower + {1 -> 0}); /* negative
+        square: small in any lane     | pass->doubtful |= doubt[lane] {< -> >} 0;
+        square: small that remain     | magnitude(*x) {<= -> <} pass->lower;
+        square: negative              | (-lower {<= -> <} x[i])
+        square: positive              | (x[i] {<= -> <} lower)
         square: too large             | !(sums[k] {< -> >} upper * upper)
-        square: small in a vector     | pass->outside |= (-lower {<= -> >} value)
-        square: small that remain     | pass->lower && *x {!= -> ==} 0.0)
+        """,
+    ("fdjac2", KERNELS): """
+        difference: first             | for (ptrdiff_t i = {0 -> 1}; i < m; i++) quotient
+        difference: sign              | (plus[i] {- -> +} base[i]) / step;
         """,
     ("qrsolv", KERNELS): """
         rotate: sign of a row         | store(rows + b * ld + i, {- -> +}d * kept + c * turned);
@@ -133,8 +141,6 @@ CHANGES = {
         step from zero                | if (step {== -> /=} 0.0_wp) step = relative_step
         sign of the step              | x(j) = origin {+ -> -} step
         user's wish                   | if (flag {< -> <=} 0) return
-        first residual                | do i = {1 -> 2}, size(fvec)
-        sign of the difference        | (work(i) {- -> +} fvec(i))/step
         """,
     ("covar", CORE.format("covar")): """
         just at the tolerance         | if (abs(r(k, k)) {<= -> <} limit) exit

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the whole test suite against both builds, side by side, on one Python.
-# usage: [PYTHON=python3.13] [BUILDS="bundled system"] ci/test.sh [pytest arguments]
+# Runs the whole test suite against both builds, side by side, on one Python; then the programs that
+# use the wheel (ci/downstream.sh), unless there are arguments.
+# usage: [PYTHON=...] [BUILDS="bundled system"] [LEASTSQ_SIMD=avx2] ci/test.sh [pytest arguments]
 source "$(dirname "$0")/common.sh"
 
 # Job control: a background job would otherwise ignore SIGINT, which the tests raise.
@@ -15,7 +16,8 @@ run_suite() {
     shift
     install_leastsq "$build"
     quietly "$venv/bin/python" -m pip install --group test
-    "$venv/bin/python" -m pytest -q -o cache_dir="$PWD/$venv/.pytest_cache" "$@"
+    "$venv/bin/python" -m pytest -q -o cache_dir="$PWD/$venv/.pytest_cache" \
+        --ignore=tests/test_downstream.py "$@"
 }
 
 trap 'kill -- "${jobs[@]/#/-}" 2>/dev/null || true' EXIT
@@ -25,7 +27,7 @@ require_python
 version=$(python_version)
 mkdir -p build
 for build in "${builds[@]}"; do
-    logs[$build]=build/test-$version-$build.log
+    logs[$build]=build/test-$version-$build${LEASTSQ_SIMD:+-$LEASTSQ_SIMD}.log
     run_suite "$build" "$@" &>"${logs[$build]}" &
     jobs[$build]=$!
 done
@@ -35,8 +37,9 @@ for build in "${builds[@]}"; do
     wait "${jobs[$build]}" || status=1
     unset "jobs[$build]"
 done
+(($#)) || bash ci/downstream.sh || status=1
 say "summary"
 for build in "${builds[@]}"; do
-    echo "Python $version, $build: $(grep . "${logs[$build]}" | tail -n 1)"
+    echo "Python $version, $build${LEASTSQ_SIMD:+ ($LEASTSQ_SIMD)}: $(grep . "${logs[$build]}" | tail -n 1)"
 done
 exit "$status"

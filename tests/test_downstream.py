@@ -216,6 +216,7 @@ def test_readme(language: str, snippets: dict[str, str], tmp_path: Path) -> None
     code, environment = snippets[language], {}
     if language == "python":
         need_modules("numba")
+        code = f"import numpy as np\n{code}"  # as the snippets before it have done
     if language == "cython":
         install("cython", tmp_path, **{"decays.pyx": code})
         code = "import decays; print(decays.fit())"
@@ -223,8 +224,9 @@ def test_readme(language: str, snippets: dict[str, str], tmp_path: Path) -> None
     if language in {"c", "fortran"}:
         source = tmp_path / {"c": "line.c", "fortran": "line.f90"}[language]
         source.write_text(code)
-        warnings = ["-Wno-unused-dummy-argument"] if language == "fortran" else []
-        output = run(build(tmp_path, source, *warnings, *config("--cflags", "--libs")))
+        unused = {"c": "-Wno-unused-parameter", "fortran": "-Wno-unused-dummy-argument"}
+        words = [unused[language], *config("--cflags", "--libs")]
+        output = run(build(tmp_path, source, *words))
     else:
         output = run(sys.executable, "-c", code, environment=environment)
     assert output == "1.030 1.980\n"
