@@ -115,18 +115,19 @@ INLINE double update_one(enum mode mode, struct pass *pass, ptrdiff_t i, double 
     return *x * *x;
 }
 
-INLINE vector update(enum mode mode, const struct pass *pass, ptrdiff_t i, vector t, double *x,
+/* The same for LANES rows, of which v and w are the reflectors' numbers. */
+INLINE vector update(enum mode mode, long long lower, vector v, vector w, vector t, double *x,
                      mask *doubt)
 {
     vector value = load(x);
 
     if (applies(mode)) {
-        value = value - t * load(pass->v + i);
+        value = value - t * v;
         store(x, value);
     }
     if (!squares_only(mode))
-        return load(pass->w + i) * value;
-    *doubt |= ((mask)value & LLONG_MAX) - (pass->lower + 1); /* negative up to lower */
+        return w * value;
+    *doubt |= ((mask)value & LLONG_MAX) - (lower + 1); /* negative up to lower */
     return value * value;
 }
 
@@ -136,7 +137,7 @@ INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptr
                                ptrdiff_t to, double *const *columns, const double *t, double *sums)
 {
     enum { MOST = LANES * GROUPS };
-    vector total[GROUPS], multiplier[MOST];
+    vector total[GROUPS], multiplier[MOST], zero = {0};
     double sum[MOST] = {0}, terms[LANES];
     mask doubt = {0};
 
@@ -146,16 +147,20 @@ INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptr
     }
     for (int g = 0; g < GROUPS; g++)
         total[g] = load(sum + g * LANES);
-    for (; i + LANES <= to; i += LANES)
+    for (; i + LANES <= to; i += LANES) {
+        vector v = applies(mode) ? load(pass->v + i) : zero;
+        vector w = squares_only(mode) ? zero : load(pass->w + i);
+
         for (int g = 0; g * LANES < count; g++) {
             vector p[LANES];
 
             for (int k = 0; k < LANES; k++) {
                 int column = g * LANES + k;
 
-                p[k] = (vector){0};
+                p[k] = zero;
                 if (column < count)
-                    p[k] = update(mode, pass, i, multiplier[column], columns[column] + i, &doubt);
+                    p[k] = update(mode, pass->lower, v, w, multiplier[column],
+                                  columns[column] + i, &doubt);
             }
             if (count == 1) { /* no second column to share the vectors with */
                 store(terms, p[0]);
@@ -167,6 +172,7 @@ INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptr
             for (int row = 0; row < LANES; row++)
                 total[g] = total[g] + p[row];
         }
+    }
     for (int g = 0; g < GROUPS && count > 1; g++)
         store(sum + g * LANES, total[g]);
     for (int k = 0; k < count; k++)
