@@ -65,12 +65,13 @@ def test_neighbours_of_a_border_beside_small_and_large_ones(
 def test_one_element_beyond_a_border_anywhere(door: Library, original: Library, n: int) -> None:
     """It must be found wherever it stands, in a vector or beside vectors of the instruction set."""
     rng = np.random.default_rng(n)
+    positions = {*range(32), *range(n - 5, n), *rng.integers(0, n, 9).tolist()} & {*range(n)}
     for border, others in ((DWARF, 1.02), (GIANT / n, 0.98)):
-        for position in {*range(32), *range(n - 5, n), *rng.integers(0, n, 9).tolist()} - {n}:
-            x = others * border * rng.uniform(0.99, 1.01, n) * rng.choice([-1.0, 1.0], n)
-            for element in (*_around(border, rng), 0.0):
-                x[min(position, n - 1)] = element
-                assert_same(door.enorm(x), original.enorm(x), (n, position, element))
+        elements = (*_around(border, rng), *[border] * 9, 0.0)
+        for position, element in itertools.product(positions, elements):
+            x = others * border * rng.uniform(0.99, 1.01, n)
+            x[position] = element
+            assert_same(door.enorm(x), original.enorm(x), (n, position, element))
 
 
 def test_intermediate_sum_near_the_largest_small_element(door: Library, original: Library) -> None:

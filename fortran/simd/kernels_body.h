@@ -146,7 +146,7 @@ INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptr
         multiplier[k] = broadcast(t[k]);
     }
     for (int g = 0; g < GROUPS; g++)
-        total[g] = load(sum + g * LANES);
+        total[g] = i == 0 ? zero : load(sum + g * LANES); /* nothing is summed before row 0 */
     for (; i + LANES <= to; i += LANES) {
         vector v = applies(mode) ? load(pass->v + i) : zero;
         vector w = squares_only(mode) ? zero : load(pass->w + i);
@@ -190,9 +190,13 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
 
     if (i + LANES <= to)
         i = sweep_vectors(mode, count, pass, i, to, columns, t, sums);
-    for (; i < to; i++)
-        for (int k = 0; k < count; k++)
-            sums[k] = sums[k] + update_one(mode, pass, i, t[k], columns[k] + i);
+    for (int k = 0; k < count && i < to; k++) {
+        double sum = sums[k];
+
+        for (ptrdiff_t row = i; row < to; row++)
+            sum = sum + update_one(mode, pass, row, t[k], columns[k] + row);
+        sums[k] = sum;
+    }
 }
 
 /* Up to LANES columns, their number made a constant. */
