@@ -87,7 +87,7 @@ class Copy:
         test = f"test_{mutation.test}.py"
         options = ("-q", "-x", "-p", "no:cacheprovider", "--tb=line")
         # The plainest variant exists everywhere, so that what is found does not depend on where.
-        simd = {"LEASTSQ_SIMD": "baseline"} if mutation.path == KERNELS else {}
+        simd = {"LEASTSQ_SIMD": "baseline"} if Path(mutation.path).match(KERNELS) else {}
         try:
             done = self._python("-c", PYTEST, *options, f"tests/{test}", environment=simd)
         except subprocess.TimeoutExpired:
@@ -177,19 +177,23 @@ def _outcomes(copy: Copy, mutations: list[Mutation]) -> Iterator[tuple[Mutation,
 def _mutations() -> list[Mutation]:
     """Find every change's place in the sources; one that is not found once is an error."""
     mutations, wrong = [], []
-    for (test, path), changes in CHANGES.items():
-        text = (CHECKOUT / path).read_text(encoding="utf-8")
+    for (test, pattern), changes in CHANGES.items():
+        texts = {path: path.read_text(encoding="utf-8") for path in CHECKOUT.glob(pattern)}
         for change in changes.strip().splitlines():
             title, context = (part.strip() for part in change.split("|", maxsplit=1))
             before, old, new, after = re.split(r"\{(.+?) -> (.+?)\}", context)
             parts = (re.sub(r"(\\ )+", r"\\s+", re.escape(part)) for part in (before, old, after))
-            places = list(re.finditer("{}({}){}".format(*parts), text))
-            if len(places) != 1:
-                wrong.append(f"{path} has {len(places)} of: {context}")
+            wanted = re.compile("{}({}){}".format(*parts))
+            found = [(path, m) for path, text in texts.items() for m in wanted.finditer(text)]
+            if len(found) != 1:
+                wrong.append(f"{pattern} has {len(found)} of: {context}")
                 continue
-            start = places[0].start(1)
-            name, line = f"{Path(path).stem}: {title}", text.count("\n", 0, start) + 1
-            mutations.append(Mutation(name, test, path, line, start, old, new))
+            path, start = found[0][0], found[0][1].start(1)
+            line = texts[path].count("\n", 0, start) + 1
+            relative = str(path.relative_to(CHECKOUT))
+            mutations.append(
+                Mutation(f"{path.stem}: {title}", test, relative, line, start, old, new)
+            )
     names = [mutation.name for mutation in mutations]
     wrong += [f"two changes have the name {name}" for name in set(names) if names.count(name) > 1]
     if wrong:

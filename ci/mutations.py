@@ -2,7 +2,7 @@
 
 CORE = "fortran/{}.f90"
 ITERATION = CORE.format("levenberg_marquardt")
-KERNELS = "fortran/simd/kernels_body.h"
+KERNELS = "fortran/simd/*.h"
 
 CHANGES = {
     ("enorm", CORE.format("enorm")): """
@@ -41,12 +41,13 @@ CHANGES = {
         """,
     ("qrfac", KERNELS): """
         reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
-        reflect: sign in a vector     | value = value {- -> +} t * load(pass->v + i);
-        reflect: vectors in a block   | for (; i + LANES <= {to -> to + 1}; i += LANES) for (int g
-        reflect: rows that remain     | for (; i < {to -> to - 1}; i++) for (int k
+        reflect: sign in a vector     | value = value {- -> +} t * v;
+        reflect: vectors in a block   | for (; i + LANES <= {to -> to + 1}; i += LANES) { vector v
+        reflect: rows that remain     | for (ptrdiff_t row = i; row < {to -> to - 1}; row++)
+        reflect: sums so far          | total[g] = i {== -> !=} 0 ? zero : load
         reflect: sum of a lane        | total[g] = total[g] {+ -> -} p[row];
         reflect: sum of one column    | sum[0] = sum[0] {+ -> -} terms[row];
-        reflect: sum of what remains  | sums[k] = sums[k] {+ -> -} update_one
+        reflect: sum of what remains  | sum = sum {+ -> -} update_one
         reflect: lanes transposed     | vector even = PICK(p[0], p[1], {0 -> 1}, 2)
         reflect: columns that remain  | for (; k < {n -> n - 1}; k += LANES) {
         reflect: next block of rows   | from += {BLOCK_ROWS -> BLOCK_ROWS + 1})
@@ -64,7 +65,7 @@ CHANGES = {
         reflect: divided in blocks    | pass.norm = {0.0 -> norm}; /* divided by now */
         """,
     ("enorm", KERNELS): """
-        square: small in a vector     | - (pass->lower + {1 -> 0}); /* negative
+        square: small in a vector     | - (lower + {1 -> 0}); /* negative
         square: small in any lane     | pass->doubtful |= doubt[lane] {< -> >} 0;
         square: small that remain     | magnitude(*x) {<= -> <} pass->lower;
         square: negative              | (-lower {<= -> <} x[i])
@@ -241,5 +242,5 @@ CHANGES = {
 }
 """Test and file, then a line a change: its name, and {old -> new} with enough text around it.
 
-White space stands for any. The text must occur once in the file, whatever its layout.
+White space stands for any. The text must occur once in the file, or in all that * stands for.
 """

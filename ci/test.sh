@@ -40,6 +40,7 @@ done
 (($#)) || bash ci/downstream.sh || status=1
 say "summary"
 for build in "${builds[@]}"; do
-    echo "Python $version, $build${LEASTSQ_SIMD:+ ($LEASTSQ_SIMD)}: $(grep . "${logs[$build]}" | tail -n 1)"
+    last=$(grep . "${logs[$build]}" | tail -n 1)
+    echo "Python $version, $build${LEASTSQ_SIMD:+, $LEASTSQ_SIMD}: $last"
 done
 exit "$status"

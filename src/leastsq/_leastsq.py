@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import INT_MAX, as_c_int, as_float64, as_number
+from leastsq._checks import INT_MAX, Matrix, Vector, as_c_int, as_float64, as_number
 
 __all__ = ["InfoDict", "leastsq"]
 
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
 Residual = Callable[..., npt.ArrayLike]
 
 IMPROPER_INPUT = 0
@@ -26,14 +24,12 @@ MESSAGES = (
     "Improper input parameters.",
     REDUCTION,
     "The relative error between two consecutive iterates is at most {1:f}",
-    REDUCTION + " and the relative error between two consecutive iterates is at \n"
-    "  most {1:f}",
+    REDUCTION + " and the relative error between two consecutive iterates is at \n  most {1:f}",
     "The cosine of the angle between func(x) and any column of the\n"
     "  Jacobian is at most {2:f} in absolute value",
     "Number of calls to function has reached maxfev = {3:d}.",
     "ftol={0:f} is too small, no further reduction in the sum of squares\n  is possible.",
-    "xtol={1:f} is too small, no further improvement in the approximate\n"
-    "  solution is possible.",
+    "xtol={1:f} is too small, no further improvement in the approximate\n  solution is possible.",
     "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
     "  the Jacobian to machine precision.",
 )

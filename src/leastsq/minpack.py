@@ -9,13 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import as_float64, as_number
+from leastsq._checks import (
+    Matrix,
+    Permutation,
+    Vector,
+    as_number,
+    matrix,
+    permutation,
+    square,
+    triangular_problem,
+    vector,
+)  # fmt: skip
 
 __all__ = ["chkder", "covar", "enorm", "lmpar", "qrfac", "qrsolv"]
-
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
-Permutation = npt.NDArray[np.int32]
 
 
 def enorm(x: npt.ArrayLike) -> float:
@@ -47,8 +53,8 @@ def enorm(x: npt.ArrayLike) -> float:
     >>> enorm([3e300, 4e300])
     5e+300
     """
-    vector = _vector("x", x)
-    return float(_minpack.enorm(vector)) if vector.size else 0.0
+    values = vector("x", x)
+    return float(_minpack.enorm(values)) if values.size else 0.0
 
 
 def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Vector, Vector]:
@@ -90,12 +96,12 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
     >>> ipvt.tolist(), acnorm.tolist()
     ([1, 0], [5.0, 10.0])
     """
-    matrix = _matrix("a", a)
-    m, n = matrix.shape
+    columns = matrix("a", a)
+    m, n = columns.shape
     if m == 0 or n == 0:
         zeros = np.zeros(n)
-        return matrix, np.arange(n, dtype=np.int32), zeros, zeros.copy()
-    qr, ipvt, rdiag, acnorm = _minpack.qrfac(matrix, int(pivot))
+        return columns, np.arange(n, dtype=np.int32), zeros, zeros.copy()
+    qr, ipvt, rdiag, acnorm = _minpack.qrfac(columns, int(pivot))
     ipvt = ipvt - np.int32(1) if pivot else np.arange(n, dtype=np.int32)
     return qr, ipvt, rdiag, acnorm
 
@@ -142,7 +148,7 @@ def qrsolv(
     >>> x.tolist()
     [3.0]
     """
-    triangle, from_one, scale, rhs = _triangular_problem(r, ipvt, diag, qtb)
+    triangle, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
     if not scale.size:
         return scale, rhs, triangle
     s, x, sdiag = _minpack.qrsolv(triangle, from_one, scale, rhs)
@@ -200,7 +206,7 @@ def lmpar(
     >>> bool(0.9 <= x[0] <= 1.1), par > 0.0
     (True, True)
     """
-    triangle, from_one, scale, rhs = _triangular_problem(r, ipvt, diag, qtb)
+    triangle, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
     bound, guess = as_number("delta", delta), as_number("par", par)
     if not bound > 0.0:
         raise ValueError(f"delta must be positive, not {bound}")
@@ -247,12 +253,12 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
     >>> covar([[2.0, 0.0], [0.0, 1.0]], [0, 1]).tolist()
     [[0.25, 0.0], [0.0, 1.0]]
     """
-    triangle = _square("r", r)
+    triangle = square("r", r)
     n = triangle.shape[0]
-    permutation = _permutation(ipvt, n)
+    from_one = permutation(ipvt, n)
     covariance: Matrix = triangle
     if n:
-        covariance = _minpack.covar(triangle, permutation, as_number("tol", tol))
+        covariance = _minpack.covar(triangle, from_one, as_number("tol", tol))
     return covariance
 
 
@@ -308,7 +314,7 @@ def chkder(
     >>> chkder(x, x**2, [[4.0]], xp**2).tolist(), chkder(x, x**2, [[40.0]], xp**2).tolist()
     ([1.0], [0.0])
     """
-    point = _vector("x", x)
+    point = vector("x", x)
     if fvec is None and fjac is None and fvecp is None:
         nothing = np.zeros(1)
         neighbour: Vector = point
@@ -317,7 +323,7 @@ def chkder(
         return neighbour
     if fvec is None or fjac is None or fvecp is None:
         raise TypeError("fvec, fjac and fvecp must be given together")
-    f, jacobian, fp = _vector("fvec", fvec), _matrix("fjac", fjac), _vector("fvecp", fvecp)
+    f, jacobian, fp = vector("fvec", fvec), matrix("fjac", fjac), vector("fvecp", fvecp)
     if jacobian.shape != (f.size, point.size) or fp.size != f.size:
         raise ValueError(
             f"shapes do not fit: x {point.shape}, fvec {f.shape}, fjac {jacobian.shape}, "
@@ -327,47 +333,3 @@ def chkder(
         return np.ones(f.size)
     agreement: Vector = _minpack.chkder(point, f, jacobian, fp, 2)[1]
     return agreement
-
-
-def _vector(name: str, value: npt.ArrayLike) -> Vector:
-    array = as_float64(value)
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, not of shape {array.shape}")
-    return array
-
-
-def _matrix(name: str, value: npt.ArrayLike) -> Matrix:
-    array = as_float64(value)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
-    return np.asfortranarray(array)
-
-
-def _square(name: str, value: npt.ArrayLike) -> Matrix:
-    array = _matrix(name, value)
-    if array.shape[0] != array.shape[1]:
-        raise ValueError(f"{name} must be square, not of shape {array.shape}")
-    return array
-
-
-def _permutation(value: npt.ArrayLike, n: int) -> Permutation:
-    array = np.asarray(value)
-    if array.size == 0:
-        array = array.astype(np.int64)
-    index = array.astype(np.int64, casting="safe")
-    if index.shape != (n,) or not np.array_equal(np.sort(index), np.arange(n)):
-        raise ValueError(f"ipvt must be a permutation of 0 to {n - 1}, not {value!r}")
-    return (index + 1).astype(np.int32)
-
-
-def _triangular_problem(
-    r: npt.ArrayLike, ipvt: npt.ArrayLike, diag: npt.ArrayLike, qtb: npt.ArrayLike
-) -> tuple[Matrix, Permutation, Vector, Vector]:
-    triangle = _square("r", r)
-    n = triangle.shape[0]
-    scale, rhs = _vector("diag", diag), _vector("qtb", qtb)
-    if scale.size != n or rhs.size != n:
-        raise ValueError(
-            f"shapes do not fit: r {triangle.shape}, diag {scale.shape}, qtb {rhs.shape}"
-        )
-    return triangle, _permutation(ipvt, n), scale, rhs
