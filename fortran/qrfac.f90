@@ -77,13 +77,15 @@ contains
         logical, intent(in) :: pending                        !! whether reflector j - 1 is to apply
         real(wp), intent(inout), contiguous :: a(:, :)        !! partly factored matrix; (lda, n)
         real(wp), intent(inout), contiguous :: multipliers(:) !! of reflector j - 1; (n)
-        real(wp), intent(out) :: diagonal                     !! R(j, j), minus the signed norm
+        real(wp), intent(inout) :: diagonal                   !! norm of column j, then R(j, j)
 
         real(wp) :: norm
 
         if (pending) then
             call subtract_and_measure(multipliers(j), a(j:m, j - 1), a(j:m, j), norm)
             multipliers(j) = multipliers(j - 1)
+        else if (j == 1) then
+            norm = diagonal
         else
             norm = enorm(a(j:m, j))
         end if
@@ -194,7 +196,9 @@ contains
             a(i, j) = a(i, largest)
             a(i, largest) = element
         end do
-        norms(largest) = norms(j)
+        element = norms(j)
+        norms(j) = norms(largest)
+        norms(largest) = element
         reference(largest) = reference(j)
         element = multipliers(j)
         multipliers(j) = multipliers(largest)
