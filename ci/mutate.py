@@ -28,6 +28,8 @@ COPIED = ("fortran", "src", "tests", "meson.build", "meson.options", "pyproject.
 MOST_SECONDS = 120
 """After which a test is taken to be in a loop; unchanged, none needs a quarter of it."""
 SURVIVED = "nothing"
+SPACE = r"\s+(?:!+ .*\s+)?"
+"""White space, with a Fortran comment in it or not."""
 PYTEST = """
 import sys, importlib.machinery
 sys.meta_path.insert(0, importlib.machinery.PathFinder)  # the copy goes before an editable install
@@ -182,7 +184,7 @@ def _mutations() -> list[Mutation]:
         for change in changes.strip().splitlines():
             title, context = (part.strip() for part in change.split("|", maxsplit=1))
             before, old, new, after = re.split(r"\{(.+?) -> (.+?)\}", context)
-            parts = (re.sub(r"(\\ )+", r"\\s+", re.escape(part)) for part in (before, old, after))
+            parts = (re.escape(part).replace(r"\ ", SPACE) for part in (before, old, after))
             wanted = re.compile("{}({}){}".format(*parts))
             found = [(path, m) for path, text in texts.items() for m in wanted.finditer(text)]
             if len(found) != 1:

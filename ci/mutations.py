@@ -36,7 +36,9 @@ CHANGES = {
         pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
         sign of what is pending       | y = y {- -> +} multiplier*v
         first of equal pivots         | if (norms(k) {> -> >=} norms(largest))
-        norm that moves aside         | norms(largest) = norms({j -> largest})
+        norm that moves aside         | element = norms({j -> largest})
+        norm that moves forward       | norms(j) = norms({largest -> j})
+        norm of the first pivot       | else if (j {== -> /=} 1) then norm = diagonal
         reference that moves aside    | reference(largest) = reference({j -> largest})
         """,
     ("qrfac", KERNELS): """
@@ -242,5 +244,6 @@ CHANGES = {
 }
 """Test and file, then a line a change: its name, and {old -> new} with enough text around it.
 
-White space stands for any. The text must occur once in the file, or in all that * stands for.
+A space stands for any white space. The text must occur once in the file, or in all the files that
+a * stands for.
 """

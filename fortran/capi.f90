@@ -31,7 +31,7 @@ contains
     recursive function leastsq_lmdif(fcn, p, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, &
                                      diag, mode, factor, nprint, nfev, fjac, ldfjac, ipvt, qtf, &
                                      wa1, wa2, wa3, wa4) result(info) bind(c)
-        procedure(residual_function) :: fcn !! residual
+        procedure(residual_function) :: fcn                !! residual
         type(c_ptr), value :: p                            !! the user's own, handed to fcn unread
         integer(c_int), value :: m                         !! number of residuals, >= n
         integer(c_int), value :: n                         !! number of parameters, > 0
@@ -72,7 +72,7 @@ contains
     recursive function leastsq_lmder(fcn, p, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, &
                                      maxfev, diag, mode, factor, nprint, nfev, njev, ipvt, qtf, &
                                      wa1, wa2, wa3, wa4) result(info) bind(c)
-        procedure(jacobian_function) :: fcn !! residual and Jacobian
+        procedure(jacobian_function) :: fcn                !! residual and Jacobian
         type(c_ptr), value :: p                            !! the user's own, handed to fcn unread
         integer(c_int), value :: m                         !! number of residuals, >= n
         integer(c_int), value :: n                         !! number of parameters, > 0
@@ -113,7 +113,7 @@ contains
     !> leastsq_lmdif with defaults, its arrays cut from wa.
     recursive function leastsq_lmdif1(fcn, p, m, n, x, fvec, tol, iwa, wa, lwa) &
         result(info) bind(c)
-        procedure(residual_function) :: fcn !! residual
+        procedure(residual_function) :: fcn     !! residual
         type(c_ptr), value :: p                 !! the user's own, handed to fcn unread
         integer(c_int), value :: m              !! number of residuals, >= n
         integer(c_int), value :: n              !! number of parameters, > 0
@@ -140,7 +140,7 @@ contains
     !> leastsq_lmder with defaults, its vectors cut from wa.
     recursive function leastsq_lmder1(fcn, p, m, n, x, fvec, fjac, ldfjac, tol, ipvt, wa, lwa) &
         result(info) bind(c)
-        procedure(jacobian_function) :: fcn !! residual and Jacobian
+        procedure(jacobian_function) :: fcn        !! residual and Jacobian
         type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
         integer(c_int), value :: m                 !! number of residuals, >= n
         integer(c_int), value :: n                 !! number of parameters, > 0
@@ -227,7 +227,7 @@ contains
     !> Forward-difference Jacobian.
     recursive function leastsq_fdjac2(fcn, p, m, n, x, fvec, fjac, ldfjac, epsfcn, wa) &
         result(flag) bind(c)
-        procedure(residual_function) :: fcn !! residual
+        procedure(residual_function) :: fcn        !! residual
         type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
         integer(c_int), value :: m                 !! number of residuals
         integer(c_int), value :: n                 !! number of parameters
@@ -246,7 +246,7 @@ contains
     pure subroutine leastsq_covar(n, r, ldr, ipvt, tol, wa) bind(c)
         integer(c_int), value :: n            !! order
         integer(c_int), value :: ldr          !! leading dimension, >= n
-        real(wp), intent(inout) :: r(ldr, n)  !! R above, S^T below the diagonal
+        real(wp), intent(inout) :: r(ldr, n)  !! R, then the covariance
         integer(c_int), intent(in) :: ipvt(n) !! permutation, from 1
         real(wp), value :: tol                !! diagonal that counts as zero, over |r(1,1)|
         real(wp), intent(out) :: wa(n)        !! scratch

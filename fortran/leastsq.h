@@ -6,10 +6,11 @@
  * Conventions, for every function here:
  * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
- * - All arrays are the caller's, scratch included; nothing is allocated, kept or freed. Arrays of
- *   one call must not overlap.
- * - Functions keep no state: any number may run at once, in threads or nested in callbacks, as
- *   long as they do not share arrays.
+ * - All arrays are the caller's, scratch included, and none is kept. (leastsq_qrfac and, beyond
+ *   n = 16, leastsq_qrsolv and its callers take up to 8*n numbers from the heap as they run.)
+ *   Arrays of one call must not overlap.
+ * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
+ *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.
  */
 #ifndef LEASTSQ_H
@@ -121,7 +122,8 @@ void leastsq_qrsolv(int n, double *r, int ldr, const int *ipvt, const double *di
                     const double *qtb, double *x, double *sdiag, double *wa);
 
 /* Levenberg-Marquardt parameter: par >= 0 such that the solution x of J x = f, sqrt(par) D x = 0
- * has | ||D x|| - delta | <= delta/10, or par = 0 where ||D x|| <= 1.1 delta already.
+ * has | ||D x|| - delta | <= delta/10, or par = 0 where ||D x|| <= 1.1 delta already. After 10
+ * iterations it is what they have reached.
  * r, ipvt, qtb, sdiag as for leastsq_qrsolv; diag[n] without zeros; delta > 0
  * par         guess >= 0; on return the parameter
  * x[n]        out: solution
@@ -153,8 +155,9 @@ void leastsq_chkder(int m, int n, const double *x, double *fvec, double *fjac, i
 double leastsq_dpmpar(int i);
 
 /* Instruction set of the kernels in force: baseline, avx2 or avx512. The best of the machine, or
- * the one that the environment variable LEASTSQ_SIMD names at the first call; NULL if that is none
- * of this machine's, and the baseline runs. Results do not depend on it. */
+ * the one that the environment variable LEASTSQ_SIMD names when it is first needed. NULL while
+ * LEASTSQ_SIMD names none of this machine's; if it does so at first, the baseline runs. Results do
+ * not depend on it. */
 const char *leastsq_simd(void);
 
 /* The i-th instruction set of this machine, the best first; NULL beyond the last. */

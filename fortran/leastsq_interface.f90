@@ -14,15 +14,15 @@ module leastsq_interface
               orthogonal_residual, too_many_evaluations, &
               ftol_too_small, xtol_too_small, gtol_too_small
 
-    integer, parameter :: improper_input = 0    !! an argument is out of range
-    integer, parameter :: converged_reduction = 1!! actual and predicted reduction at most ftol
-    integer, parameter :: converged_step = 2    !! relative error of x at most xtol
-    integer, parameter :: converged_both = 3    !! both of the above
-    integer, parameter :: orthogonal_residual = 4!! cosine of residual and Jacobian is small
-    integer, parameter :: too_many_evaluations = 5!! maxfev residual evaluations were made
-    integer, parameter :: ftol_too_small = 6    !! no further reduction of the sum of squares
-    integer, parameter :: xtol_too_small = 7    !! no further improvement of x
-    integer, parameter :: gtol_too_small = 8    !! residual orthogonal to machine precision
+    integer, parameter :: improper_input = 0        !! an argument is out of range
+    integer, parameter :: converged_reduction = 1   !! actual and predicted reduction at most ftol
+    integer, parameter :: converged_step = 2        !! relative error of x at most xtol
+    integer, parameter :: converged_both = 3        !! both of the above
+    integer, parameter :: orthogonal_residual = 4   !! cosine at most gtol, or not finite
+    integer, parameter :: too_many_evaluations = 5  !! maxfev residual evaluations were made
+    integer, parameter :: ftol_too_small = 6        !! no further reduction of the sum of squares
+    integer, parameter :: xtol_too_small = 7        !! no further improvement of x
+    integer, parameter :: gtol_too_small = 8        !! residual orthogonal to machine precision
 
     abstract interface
 
@@ -60,7 +60,7 @@ module leastsq_interface
                                    wa1, wa2, wa3, wa4)
             import :: wp, residual
             implicit none(type, external)
-            procedure(residual) :: fcn            !! the user's, as in MINPACK-1
+            procedure(residual) :: fcn                 !! the user's, as in MINPACK-1
             integer, intent(in) :: m                   !! number of residuals, >= n
             integer, intent(in) :: n                   !! number of parameters, > 0
             real(wp), intent(inout) :: x(n)            !! start, then solution
@@ -90,7 +90,7 @@ module leastsq_interface
         recursive subroutine lmdif1(fcn, m, n, x, fvec, tol, info, iwa, wa, lwa)
             import :: wp, residual
             implicit none(type, external)
-            procedure(residual) :: fcn            !! the user's, as in MINPACK-1
+            procedure(residual) :: fcn         !! the user's, as in MINPACK-1
             integer, intent(in) :: m           !! number of residuals, >= n
             integer, intent(in) :: n           !! number of parameters, > 0
             real(wp), intent(inout) :: x(n)    !! start, then solution
@@ -98,7 +98,7 @@ module leastsq_interface
             real(wp), intent(in) :: tol        !! ftol and xtol of the solve, >= 0
             integer, intent(out) :: info       !! exit code
             integer, intent(inout) :: iwa(n)   !! scratch
-            integer, intent(in) :: lwa         !! length of wa
+            integer, intent(in) :: lwa         !! length of wa, >= m*n + 5*n + m
             real(wp), intent(inout) :: wa(lwa) !! scratch
         end subroutine lmdif1
 
@@ -148,7 +148,7 @@ module leastsq_interface
             real(wp), intent(in) :: tol                !! ftol and xtol of the solve, >= 0
             integer, intent(out) :: info               !! exit code
             integer, intent(inout) :: ipvt(n)          !! permutation, from 1
-            integer, intent(in) :: lwa                 !! length of wa
+            integer, intent(in) :: lwa                 !! length of wa, >= 5*n + m
             real(wp), intent(inout) :: wa(lwa)         !! scratch
         end subroutine lmder1
 
@@ -156,7 +156,7 @@ module leastsq_interface
         pure function enorm(n, x) result(norm)
             import :: wp
             implicit none(type, external)
-            integer, intent(in) :: n     !! order or length
+            integer, intent(in) :: n     !! length
             real(wp), intent(in) :: x(n) !! vector
             real(wp) :: norm
         end function enorm
@@ -181,7 +181,7 @@ module leastsq_interface
         pure subroutine qrsolv(n, r, ldr, ipvt, diag, qtb, x, sdiag, wa)
             import :: wp
             implicit none(type, external)
-            integer, intent(in) :: n             !! order or length
+            integer, intent(in) :: n             !! order
             integer, intent(in) :: ldr           !! leading dimension, >= n
             real(wp), intent(inout) :: r(ldr, n) !! R above, S^T below the diagonal
             integer, intent(in) :: ipvt(n)       !! permutation, from 1
@@ -196,7 +196,7 @@ module leastsq_interface
         pure subroutine lmpar(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2)
             import :: wp
             implicit none(type, external)
-            integer, intent(in) :: n             !! order or length
+            integer, intent(in) :: n             !! order
             integer, intent(in) :: ldr           !! leading dimension, >= n
             real(wp), intent(inout) :: r(ldr, n) !! R above, S^T below the diagonal
             integer, intent(in) :: ipvt(n)       !! permutation, from 1
@@ -214,7 +214,7 @@ module leastsq_interface
         recursive subroutine fdjac2(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa)
             import :: wp, residual
             implicit none(type, external)
-            procedure(residual) :: fcn            !! the user's, as in MINPACK-1
+            procedure(residual) :: fcn                 !! the user's, as in MINPACK-1
             integer, intent(in) :: m                   !! number of residuals, >= n
             integer, intent(in) :: n                   !! number of parameters, > 0
             real(wp), intent(inout) :: x(n)            !! point
@@ -230,7 +230,7 @@ module leastsq_interface
         pure subroutine covar(n, r, ldr, ipvt, tol, wa)
             import :: wp
             implicit none(type, external)
-            integer, intent(in) :: n             !! order or length
+            integer, intent(in) :: n             !! order
             integer, intent(in) :: ldr           !! leading dimension, >= n
             real(wp), intent(inout) :: r(ldr, n) !! R, then the covariance
             integer, intent(in) :: ipvt(n)       !! permutation, from 1

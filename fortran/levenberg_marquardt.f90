@@ -57,9 +57,9 @@ contains
 
     !> The outer loop: a Jacobian and its factors, then trial steps until one is taken.
     recursive function iterate(task, settings, state) result(info)
-        class(problem), intent(inout) :: task
-        type(controls), intent(in) :: settings
-        type(fit), intent(inout) :: state
+        class(problem), intent(inout) :: task   !! residual and Jacobian
+        type(controls), intent(in) :: settings  !! what the user chose
+        type(fit), intent(inout) :: state       !! the solve so far
         integer(c_int) :: info
 
         logical :: finite
@@ -85,9 +85,9 @@ contains
 
     !> Shows the iterate to the user in the first iteration and every nprint after it.
     recursive function report_if_due(task, settings, state) result(info)
-        class(problem), intent(inout) :: task
-        type(controls), intent(in) :: settings
-        type(fit), intent(inout) :: state
+        class(problem), intent(inout) :: task   !! residual and Jacobian
+        type(controls), intent(in) :: settings  !! what the user chose
+        type(fit), intent(inout) :: state       !! the solve so far
         integer(c_int) :: info
 
         info = running
@@ -98,9 +98,9 @@ contains
 
     !> Factors the Jacobian and projects the residual; leaves the column norms in trial_x.
     pure subroutine factor_jacobian(m, state, finite)
-        integer, intent(in) :: m            !! number of residuals
-        type(fit), intent(inout) :: state
-        logical, intent(out) :: finite      !! whether all of fnorm and the Jacobian was
+        integer, intent(in) :: m           !! number of residuals
+        type(fit), intent(inout) :: state  !! the solve so far
+        logical, intent(out) :: finite     !! whether all of fnorm and the Jacobian was
 
         integer :: i, j
 
@@ -123,8 +123,8 @@ contains
 
     !> First scaling, from the column norms unless it is the user's, and first radius.
     pure subroutine start_trust_region(settings, state)
-        type(controls), intent(in) :: settings
-        type(fit), intent(inout) :: state
+        type(controls), intent(in) :: settings  !! what the user chose
+        type(fit), intent(inout) :: state       !! the solve so far
 
         integer :: j
 
@@ -142,7 +142,7 @@ contains
 
     !> Largest cosine between the residual and a column of the Jacobian.
     pure subroutine measure_gradient(state)
-        type(fit), intent(inout) :: state
+        type(fit), intent(inout) :: state  !! the solve so far
 
         real(wp) :: total
         integer :: i, j
@@ -169,9 +169,9 @@ contains
 
     !> The inner loop: trial steps in a shrinking region until one is taken or the solve ends.
     recursive function step_until_accepted(task, settings, state) result(info)
-        class(problem), intent(inout) :: task
-        type(controls), intent(in) :: settings
-        type(fit), intent(inout) :: state
+        class(problem), intent(inout) :: task   !! residual and Jacobian
+        type(controls), intent(in) :: settings  !! what the user chose
+        type(fit), intent(inout) :: state       !! the solve so far
         integer(c_int) :: info
 
         type(trial) :: step
@@ -191,8 +191,8 @@ contains
 
     !> Levenberg-Marquardt step for the present radius; the first one also bounds the radius.
     pure subroutine choose_step(state, step)
-        type(fit), intent(inout) :: state
-        type(trial), intent(inout) :: step
+        type(fit), intent(inout) :: state   !! the solve so far
+        type(trial), intent(inout) :: step  !! the trial step
 
         integer :: j, n
 
@@ -208,12 +208,12 @@ contains
         if (state%iteration == 1) state%delta = min(state%delta, step%length)
     end subroutine choose_step
 
-    !> Actual and predicted reduction and their ratio, eq. (4.3)-(4.4) of the paper.
+    !> Actual and predicted reduction and their ratio, sec. 4 of the paper.
     !>
     !> A residual norm that is not finite, or is ten times what it was, is a failed step.
     pure subroutine predict(state, step)
-        type(fit), intent(inout) :: state
-        type(trial), intent(inout) :: step
+        type(fit), intent(inout) :: state   !! the solve so far
+        type(trial), intent(inout) :: step  !! the trial step
 
         real(wp) :: model_change, damping
         integer :: i, j
@@ -238,8 +238,8 @@ contains
 
     !> Radius and parameter for the next step, algorithm (7.1), part (d).
     pure subroutine update_radius(step, state)
-        type(trial), intent(in) :: step
-        type(fit), intent(inout) :: state
+        type(trial), intent(in) :: step    !! the trial step
+        type(fit), intent(inout) :: state  !! the solve so far
 
         real(wp) :: shrink
 
@@ -261,8 +261,8 @@ contains
 
     !> Moves to the trial point.
     pure subroutine accept(step, state)
-        type(trial), intent(in) :: step
-        type(fit), intent(inout) :: state
+        type(trial), intent(in) :: step    !! the trial step
+        type(fit), intent(inout) :: state  !! the solve so far
 
         integer :: j
 
@@ -286,10 +286,10 @@ contains
 
     !> The stop tests: first those of success, then those of a solve that cannot go on.
     pure function convergence(step, state, settings, nfev) result(info)
-        type(trial), intent(in) :: step
-        type(fit), intent(in) :: state
-        type(controls), intent(in) :: settings
-        integer(c_int), intent(in) :: nfev  !! residual evaluations so far
+        type(trial), intent(in) :: step         !! the trial step
+        type(fit), intent(in) :: state          !! the solve so far
+        type(controls), intent(in) :: settings  !! what the user chose
+        integer(c_int), intent(in) :: nfev      !! residual evaluations so far
         integer(c_int) :: info
 
         info = running
@@ -306,8 +306,8 @@ contains
 
     !> Whether actual and predicted reduction are small and agree well enough.
     pure function reductions_within(tolerance, step)
-        real(wp), intent(in) :: tolerance
-        type(trial), intent(in) :: step
+        real(wp), intent(in) :: tolerance  !! bound on both reductions
+        type(trial), intent(in) :: step    !! the trial step
         logical :: reductions_within
 
         reductions_within = abs(step%actual) <= tolerance .and. step%predicted <= tolerance &

@@ -24,9 +24,9 @@ contains
 
     !> One evaluation of the residual.
     recursive function residual(self, x, fvec) result(flag)
-        class(analytic_problem), intent(inout) :: self
-        real(wp), intent(in), contiguous :: x(:)
-        real(wp), intent(inout), contiguous :: fvec(:)
+        class(analytic_problem), intent(inout) :: self  !! the problem
+        real(wp), intent(in), contiguous :: x(:)        !! parameters; (n)
+        real(wp), intent(inout), contiguous :: fvec(:)  !! residuals; (m)
         integer(c_int) :: flag
 
         flag = call_fcn(self, x, fvec, self%fjac, for_residual)
@@ -35,8 +35,8 @@ contains
 
     !> One evaluation of the Jacobian.
     recursive function jacobian(self, state) result(flag)
-        class(analytic_problem), intent(inout) :: self
-        type(fit), intent(inout) :: state
+        class(analytic_problem), intent(inout) :: self  !! the problem
+        type(fit), intent(inout) :: state               !! the solve so far
         integer(c_int) :: flag
 
         flag = call_fcn(self, state%x, state%fvec, state%fjac, for_jacobian)
@@ -45,8 +45,8 @@ contains
 
     !> A call of fcn that is not counted.
     recursive function report(self, state) result(flag)
-        class(analytic_problem), intent(inout) :: self
-        type(fit), intent(inout) :: state
+        class(analytic_problem), intent(inout) :: self  !! the problem
+        type(fit), intent(inout) :: state               !! the solve so far
         integer(c_int) :: flag
 
         flag = call_fcn(self, state%x, state%fvec, state%fjac, for_report)
@@ -54,11 +54,11 @@ contains
 
     !> The user's function for one of its three purposes.
     recursive function call_fcn(self, x, fvec, fjac, iflag) result(flag)
-        type(analytic_problem), intent(in) :: self
-        real(wp), intent(in), contiguous :: x(:)
-        real(wp), intent(inout), contiguous :: fvec(:)
-        real(wp), intent(inout), contiguous :: fjac(:, :)
-        integer(c_int), intent(in) :: iflag
+        type(analytic_problem), intent(in) :: self         !! the problem
+        real(wp), intent(in), contiguous :: x(:)           !! parameters; (n)
+        real(wp), intent(inout), contiguous :: fvec(:)     !! residuals; (m)
+        real(wp), intent(inout), contiguous :: fjac(:, :)  !! Jacobian; (ldfjac, n)
+        integer(c_int), intent(in) :: iflag                !! purpose of the call
         integer(c_int) :: flag
 
         flag = self%fcn(self%data, self%m, self%n, x, fvec, fjac, size(fjac, 1), iflag)

@@ -25,9 +25,9 @@ contains
 
     !> One evaluation of fcn.
     recursive function residual(self, x, fvec) result(flag)
-        class(difference_problem), intent(inout) :: self
-        real(wp), intent(in), contiguous :: x(:)
-        real(wp), intent(inout), contiguous :: fvec(:)
+        class(difference_problem), intent(inout) :: self  !! the problem
+        real(wp), intent(in), contiguous :: x(:)          !! parameters; (n)
+        real(wp), intent(inout), contiguous :: fvec(:)    !! residuals; (m)
         integer(c_int) :: flag
 
         flag = self%fcn(self%data, self%m, self%n, x, fvec, for_residual)
@@ -36,8 +36,8 @@ contains
 
     !> n evaluations of fcn, counted whether or not all were made.
     recursive function jacobian(self, state) result(flag)
-        class(difference_problem), intent(inout) :: self
-        type(fit), intent(inout) :: state
+        class(difference_problem), intent(inout) :: self  !! the problem
+        type(fit), intent(inout) :: state                 !! the solve so far
         integer(c_int) :: flag
 
         flag = fdjac2(self%fcn, self%data, state%x, state%fvec, state%fjac, for_jacobian, &
@@ -47,8 +47,8 @@ contains
 
     !> A call of fcn that is not counted.
     recursive function report(self, state) result(flag)
-        class(difference_problem), intent(inout) :: self
-        type(fit), intent(inout) :: state
+        class(difference_problem), intent(inout) :: self  !! the problem
+        type(fit), intent(inout) :: state                 !! the solve so far
         integer(c_int) :: flag
 
         flag = self%fcn(self%data, self%m, self%n, state%x, state%fvec, for_report)

@@ -157,7 +157,7 @@ contains
         end do
     end subroutine solve_lower_by_columns
 
-    !> Newton's correction -phi/phi' of the parameter, eq. (5.4) of the paper.
+    !> Hebden's correction -((phi + delta)/delta) (phi/phi') of the parameter, eq. (5.4).
     pure function newton_correction(phi, delta, derivative) result(correction)
         real(wp), intent(in) :: phi                       !! secular function
         real(wp), intent(in) :: delta                     !! step bound

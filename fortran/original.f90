@@ -80,23 +80,23 @@ contains
     recursive function leastsq_lmdif(fcn, p, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn, &
                                      diag, mode, factor, nprint, nfev, fjac, ldfjac, ipvt, qtf, &
                                      wa1, wa2, wa3, wa4) result(info) bind(c)
-        procedure(residual_function) :: fcn !! residual
-        type(c_ptr), value :: p                            !! the user's own, handed to fcn unread
-        integer(c_int), value :: m                         !! number of residuals, >= n
-        integer(c_int), value :: n                         !! number of parameters, > 0
+        procedure(residual_function) :: fcn        !! residual
+        type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
+        integer(c_int), value :: m                 !! number of residuals, >= n
+        integer(c_int), value :: n                 !! number of parameters, > 0
         real(wp), intent(inout) :: x(n)            !! start, then solution
         real(wp), intent(inout) :: fvec(m)         !! residual at x
-        real(wp), value :: ftol                            !! reduction of the sum to stop at
-        real(wp), value :: xtol                            !! relative error of x to stop at
-        real(wp), value :: gtol                            !! cosine to stop at
-        integer(c_int), value :: maxfev                    !! evaluations to stop at, > 0
-        real(wp), value :: epsfcn                          !! relative error of the residual
+        real(wp), value :: ftol                    !! reduction of the sum to stop at
+        real(wp), value :: xtol                    !! relative error of x to stop at
+        real(wp), value :: gtol                    !! cosine to stop at
+        integer(c_int), value :: maxfev            !! evaluations to stop at, > 0
+        real(wp), value :: epsfcn                  !! relative error of the residual
         real(wp), intent(inout) :: diag(n)         !! scaling; the user's if mode is 2
-        integer(c_int), value :: mode                      !! 2: diag is given; 1: it is not
-        real(wp), value :: factor                          !! first step bound over ||D x||, > 0
-        integer(c_int), value :: nprint                    !! iterations between reports, or 0
-        integer(c_int), intent(out) :: nfev                !! residual evaluations
-        integer(c_int), value :: ldfjac                    !! leading dimension of fjac, >= m
+        integer(c_int), value :: mode              !! 2: diag is given; 1: it is not
+        real(wp), value :: factor                  !! first step bound over ||D x||, > 0
+        integer(c_int), value :: nprint            !! iterations between reports, or 0
+        integer(c_int), intent(out) :: nfev        !! residual evaluations
+        integer(c_int), value :: ldfjac            !! leading dimension of fjac, >= m
         real(wp), intent(inout) :: fjac(ldfjac, n) !! factors of the last Jacobian
         integer(c_int), intent(inout) :: ipvt(n)   !! permutation, from 1
         real(wp), intent(inout) :: qtf(n)          !! first n elements of Q^T fvec
@@ -118,24 +118,24 @@ contains
     recursive function leastsq_lmder(fcn, p, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, &
                                      maxfev, diag, mode, factor, nprint, nfev, njev, ipvt, qtf, &
                                      wa1, wa2, wa3, wa4) result(info) bind(c)
-        procedure(jacobian_function) :: fcn !! residual and Jacobian
-        type(c_ptr), value :: p                            !! the user's own, handed to fcn unread
-        integer(c_int), value :: m                         !! number of residuals, >= n
-        integer(c_int), value :: n                         !! number of parameters, > 0
+        procedure(jacobian_function) :: fcn        !! residual and Jacobian
+        type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
+        integer(c_int), value :: m                 !! number of residuals, >= n
+        integer(c_int), value :: n                 !! number of parameters, > 0
         real(wp), intent(inout) :: x(n)            !! start, then solution
         real(wp), intent(inout) :: fvec(m)         !! residual at x
-        integer(c_int), value :: ldfjac                    !! leading dimension of fjac, >= m
+        integer(c_int), value :: ldfjac            !! leading dimension of fjac, >= m
         real(wp), intent(inout) :: fjac(ldfjac, n) !! factors of the last Jacobian
-        real(wp), value :: ftol                            !! reduction of the sum to stop at
-        real(wp), value :: xtol                            !! relative error of x to stop at
-        real(wp), value :: gtol                            !! cosine to stop at
-        integer(c_int), value :: maxfev                    !! evaluations to stop at, > 0
+        real(wp), value :: ftol                    !! reduction of the sum to stop at
+        real(wp), value :: xtol                    !! relative error of x to stop at
+        real(wp), value :: gtol                    !! cosine to stop at
+        integer(c_int), value :: maxfev            !! evaluations to stop at, > 0
         real(wp), intent(inout) :: diag(n)         !! scaling; the user's if mode is 2
-        integer(c_int), value :: mode                      !! 2: diag is given; 1: it is not
-        real(wp), value :: factor                          !! first step bound over ||D x||, > 0
-        integer(c_int), value :: nprint                    !! iterations between reports, or 0
-        integer(c_int), intent(out) :: nfev                !! residual evaluations
-        integer(c_int), intent(out) :: njev                !! Jacobian evaluations
+        integer(c_int), value :: mode              !! 2: diag is given; 1: it is not
+        real(wp), value :: factor                  !! first step bound over ||D x||, > 0
+        integer(c_int), value :: nprint            !! iterations between reports, or 0
+        integer(c_int), intent(out) :: nfev        !! residual evaluations
+        integer(c_int), intent(out) :: njev        !! Jacobian evaluations
         integer(c_int), intent(inout) :: ipvt(n)   !! permutation, from 1
         real(wp), intent(inout) :: qtf(n)          !! first n elements of Q^T fvec
         real(wp), intent(inout) :: wa1(n)          !! scratch
@@ -155,7 +155,7 @@ contains
     !> leastsq_lmdif with defaults, its arrays cut from wa.
     recursive function leastsq_lmdif1(fcn, p, m, n, x, fvec, tol, iwa, wa, lwa) &
         result(info) bind(c)
-        procedure(residual_function) :: fcn !! residual
+        procedure(residual_function) :: fcn     !! residual
         type(c_ptr), value :: p                 !! the user's own, handed to fcn unread
         integer(c_int), value :: m              !! number of residuals, >= n
         integer(c_int), value :: n              !! number of parameters, > 0
@@ -176,7 +176,7 @@ contains
     !> leastsq_lmder with defaults, its vectors cut from wa.
     recursive function leastsq_lmder1(fcn, p, m, n, x, fvec, fjac, ldfjac, tol, ipvt, wa, lwa) &
         result(info) bind(c)
-        procedure(jacobian_function) :: fcn !! residual and Jacobian
+        procedure(jacobian_function) :: fcn        !! residual and Jacobian
         type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
         integer(c_int), value :: m                 !! number of residuals, >= n
         integer(c_int), value :: n                 !! number of parameters, > 0
@@ -262,7 +262,7 @@ contains
     !> Forward-difference Jacobian.
     recursive function leastsq_fdjac2(fcn, p, m, n, x, fvec, fjac, ldfjac, epsfcn, wa) &
         result(flag) bind(c)
-        procedure(residual_function) :: fcn !! residual
+        procedure(residual_function) :: fcn        !! residual
         type(c_ptr), value :: p                    !! the user's own, handed to fcn unread
         integer(c_int), value :: m                 !! number of residuals
         integer(c_int), value :: n                 !! number of parameters
@@ -285,7 +285,7 @@ contains
     pure subroutine leastsq_covar(n, r, ldr, ipvt, tol, wa) bind(c)
         integer(c_int), value :: n            !! order
         integer(c_int), value :: ldr          !! leading dimension, >= n
-        real(wp), intent(inout) :: r(ldr, n)  !! R above, S^T below the diagonal
+        real(wp), intent(inout) :: r(ldr, n)  !! R, then the covariance
         integer(c_int), intent(in) :: ipvt(n) !! permutation, from 1
         real(wp), value :: tol                !! diagonal that counts as zero, over |r(1,1)|
         real(wp), intent(out) :: wa(n)        !! scratch

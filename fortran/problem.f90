@@ -56,9 +56,9 @@ module leastsq_problem
         recursive function evaluate(self, x, fvec) result(flag)
             import :: c_int, problem, wp
             implicit none(type, external)
-            class(problem), intent(inout) :: self
-            real(wp), intent(in), contiguous :: x(:)
-            real(wp), intent(inout), contiguous :: fvec(:)
+            class(problem), intent(inout) :: self           !! the problem
+            real(wp), intent(in), contiguous :: x(:)        !! parameters; (n)
+            real(wp), intent(inout), contiguous :: fvec(:)  !! residuals; (m)
             integer(c_int) :: flag
         end function evaluate
 
@@ -66,8 +66,8 @@ module leastsq_problem
         recursive function differentiate(self, state) result(flag)
             import :: c_int, problem, fit
             implicit none(type, external)
-            class(problem), intent(inout) :: self
-            type(fit), intent(inout) :: state
+            class(problem), intent(inout) :: self  !! the problem
+            type(fit), intent(inout) :: state      !! the solve so far
             integer(c_int) :: flag
         end function differentiate
 
@@ -75,8 +75,8 @@ module leastsq_problem
         recursive function show(self, state) result(flag)
             import :: c_int, problem, fit
             implicit none(type, external)
-            class(problem), intent(inout) :: self
-            type(fit), intent(inout) :: state
+            class(problem), intent(inout) :: self  !! the problem
+            type(fit), intent(inout) :: state      !! the solve so far
             integer(c_int) :: flag
         end function show
 

@@ -1,6 +1,6 @@
 !> QR factorisation by Householder reflections, with column pivoting.
 !>
-!> Moré (1978), sec. 2; MINPACK-1 User Guide, ANL-80-74, qrfac; Golub and Van Loan, sec. 5.4.
+!> Moré (1978), sec. 3; MINPACK-1 User Guide, ANL-80-74, qrfac; Golub and Van Loan, sec. 5.4.
 !> The order of additions is part of the contract: every inner product runs from the first row
 !> to the last, and every element is updated by one reflector after the other.
 module leastsq_qrfac_module
@@ -77,14 +77,14 @@ contains
         logical, intent(in) :: pending                        !! whether reflector j - 1 is to apply
         real(wp), intent(inout), contiguous :: a(:, :)        !! partly factored matrix; (lda, n)
         real(wp), intent(inout), contiguous :: multipliers(:) !! of reflector j - 1; (n)
-        real(wp), intent(inout) :: diagonal                   !! norm of column j, then R(j, j)
+        real(wp), intent(inout) :: diagonal                   !! norm left, then R(j, j)
 
         real(wp) :: norm
 
         if (pending) then
             call subtract_and_measure(multipliers(j), a(j:m, j - 1), a(j:m, j), norm)
             multipliers(j) = multipliers(j - 1)
-        else if (j == 1) then
+        else if (j == 1) then  ! later norms left are estimates: their bits are not the norm's
             norm = diagonal
         else
             norm = enorm(a(j:m, j))

@@ -1,7 +1,7 @@
 !> Least-squares solution of a triangular system with a diagonal matrix below it.
 !>
 !> Given A P = Q R and D, solves A x = b, D x = 0 in the least-squares sense by Givens rotations.
-!> Moré (1978), sec. 3, eq. (3.3)-(3.4); MINPACK-1 User Guide, ANL-80-74, qrsolv.
+!> Moré (1978), sec. 3; MINPACK-1 User Guide, ANL-80-74, qrsolv.
 !> The order of additions is part of the contract: rows of D one by one, each turned against the
 !> rows of R from the top; the back substitution sums down the rows of S^T.
 module leastsq_qrsolv_module
@@ -163,10 +163,10 @@ contains
 
     !> Rotation that turns (a, b) into (r, 0), from whichever quotient is at most one.
     pure subroutine make_rotation(a, b, cosine, sine)
-        real(wp), intent(in) :: a       !! element kept
-        real(wp), intent(in) :: b       !! element eliminated, not zero
-        real(wp), intent(out) :: cosine
-        real(wp), intent(out) :: sine
+        real(wp), intent(in) :: a        !! element kept
+        real(wp), intent(in) :: b        !! element eliminated, not zero
+        real(wp), intent(out) :: cosine  !! of the rotation
+        real(wp), intent(out) :: sine    !! of the rotation
 
         real(wp) :: quotient
 

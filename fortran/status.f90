@@ -15,7 +15,7 @@ module leastsq_status
         enumerator :: converged_reduction = 1   !! actual and predicted reduction at most ftol
         enumerator :: converged_step = 2        !! relative error between iterates at most xtol
         enumerator :: converged_both = 3        !! both of the above
-        enumerator :: orthogonal_residual = 4   !! cosine of residual and Jacobian at most gtol
+        enumerator :: orthogonal_residual = 4   !! cosine at most gtol, or not finite
         enumerator :: too_many_evaluations = 5  !! maxfev residual evaluations were made
         enumerator :: ftol_too_small = 6        !! no further reduction of the sum of squares
         enumerator :: xtol_too_small = 7        !! no further improvement of x

@@ -106,7 +106,7 @@ def ending(
 
 
 def test_reductions_of_random_steps(entries: ctypes.CDLL) -> None:
-    """The model's ||f + J p|| and the residual's decide; eq. (4.3) and (4.4)."""
+    """The model's ||f + J p|| and the residual's decide, as in sec. 4."""
     rng = np.random.default_rng(90)
     for case in range(300):
         n = int(rng.integers(1, 7))
@@ -146,7 +146,7 @@ def test_step_that_predicts_nothing_gains_nothing(entries: ctypes.CDLL) -> None:
 
 
 def factor(step: Step, fnorm: float) -> float:
-    """Return mu of part (d) of the algorithm, by which the radius shrinks.
+    """Return mu of the algorithm, by which the radius shrinks.
 
     It minimises the parabola through ||f||^2 with slope 2 gamma and ||f(x + p)||^2.
     """

@@ -17,11 +17,11 @@ module leastsq_f77_callbacks
         subroutine f77_residual(m, n, x, fvec, iflag)
             use leastsq_kinds, only: wp
             implicit none(type, external)
-            integer :: m       !! number of residuals
-            integer :: n       !! number of parameters
-            real(wp) :: x(n)   !! parameters
+            integer :: m        !! number of residuals
+            integer :: n        !! number of parameters
+            real(wp) :: x(n)    !! parameters
             real(wp) :: fvec(m) !! residuals
-            integer :: iflag   !! purpose of the call; negative on return: stop
+            integer :: iflag    !! purpose of the call; negative on return: stop
         end subroutine f77_residual
 
         !> fcn of lmder.
@@ -52,12 +52,12 @@ contains
     !> Calls the residual of the context behind data.
     recursive function call_residual(data, m, n, x, fvec, iflag) result(flag) &
         bind(c, name="")
-        type(c_ptr), value, intent(in) :: data
-        integer(c_int), value, intent(in) :: m
-        integer(c_int), value, intent(in) :: n
-        real(wp), intent(in) :: x(n)
-        real(wp), intent(inout) :: fvec(m)
-        integer(c_int), value, intent(in) :: iflag
+        type(c_ptr), value, intent(in) :: data      !! address of the context
+        integer(c_int), value, intent(in) :: m      !! number of residuals
+        integer(c_int), value, intent(in) :: n      !! number of parameters
+        real(wp), intent(in) :: x(n)                !! parameters
+        real(wp), intent(inout) :: fvec(m)          !! residuals
+        integer(c_int), value, intent(in) :: iflag  !! purpose of the call
         integer(c_int) :: flag
 
         type(residual_context), pointer :: context
@@ -70,14 +70,14 @@ contains
     !> Calls the residual and Jacobian function of the context behind data.
     recursive function call_jacobian(data, m, n, x, fvec, fjac, ldfjac, iflag) result(flag) &
         bind(c, name="")
-        type(c_ptr), value, intent(in) :: data
-        integer(c_int), value, intent(in) :: m
-        integer(c_int), value, intent(in) :: n
-        real(wp), intent(in) :: x(n)
-        real(wp), intent(inout) :: fvec(m)
-        integer(c_int), value, intent(in) :: ldfjac
-        real(wp), intent(inout) :: fjac(ldfjac, n)
-        integer(c_int), value, intent(in) :: iflag
+        type(c_ptr), value, intent(in) :: data       !! address of the context
+        integer(c_int), value, intent(in) :: m       !! number of residuals
+        integer(c_int), value, intent(in) :: n       !! number of parameters
+        real(wp), intent(in) :: x(n)                 !! parameters
+        real(wp), intent(inout) :: fvec(m)           !! residuals
+        integer(c_int), value, intent(in) :: ldfjac  !! leading dimension of fjac
+        real(wp), intent(inout) :: fjac(ldfjac, n)   !! Jacobian
+        integer(c_int), value, intent(in) :: iflag   !! purpose of the call
         integer(c_int) :: flag
 
         type(jacobian_context), pointer :: context

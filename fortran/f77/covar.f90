@@ -3,7 +3,7 @@ pure subroutine covar(n, r, ldr, ipvt, tol, wa)
     use leastsq_kinds, only: wp
     use leastsq_covar_module, only: core_covar => covar
     implicit none(type, external)
-    integer, intent(in) :: n             !! order or length
+    integer, intent(in) :: n             !! order
     integer, intent(in) :: ldr           !! leading dimension, >= n
     real(wp), intent(inout) :: r(ldr, n) !! R, then the covariance
     integer, intent(in) :: ipvt(n)       !! permutation, from 1

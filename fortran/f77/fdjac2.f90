@@ -5,7 +5,7 @@ recursive subroutine fdjac2(fcn, m, n, x, fvec, fjac, ldfjac, iflag, epsfcn, wa)
     use leastsq_f77_callbacks, only: f77_residual, residual_context, call_residual
     use leastsq_fdjac2_module, only: core_fdjac2 => fdjac2
     implicit none(type, external)
-    procedure(f77_residual) :: fcn           !! the user's, as in MINPACK-1
+    procedure(f77_residual) :: fcn             !! the user's, as in MINPACK-1
     integer, intent(in) :: m                   !! number of residuals, >= n
     integer, intent(in) :: n                   !! number of parameters, > 0
     real(wp), intent(inout) :: x(n)            !! point

@@ -6,7 +6,7 @@ recursive subroutine lmder(fcn, m, n, x, fvec, fjac, ldfjac, ftol, xtol, gtol, m
     use leastsq_f77_callbacks, only: f77_jacobian, jacobian_context, call_jacobian
     use leastsq_capi, only: leastsq_lmder
     implicit none(type, external)
-    procedure(f77_jacobian) :: fcn           !! the user's, as in MINPACK-1
+    procedure(f77_jacobian) :: fcn             !! the user's, as in MINPACK-1
     integer, intent(in) :: m                   !! number of residuals, >= n
     integer, intent(in) :: n                   !! number of parameters, > 0
     real(wp), intent(inout) :: x(n)            !! start, then solution

@@ -5,7 +5,7 @@ recursive subroutine lmder1(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, w
     use leastsq_f77_callbacks, only: f77_jacobian, jacobian_context, call_jacobian
     use leastsq_capi, only: leastsq_lmder1
     implicit none(type, external)
-    procedure(f77_jacobian) :: fcn           !! the user's, as in MINPACK-1
+    procedure(f77_jacobian) :: fcn             !! the user's, as in MINPACK-1
     integer, intent(in) :: m                   !! number of residuals, >= n
     integer, intent(in) :: n                   !! number of parameters, > 0
     real(wp), intent(inout) :: x(n)            !! start, then solution
@@ -15,7 +15,7 @@ recursive subroutine lmder1(fcn, m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, w
     real(wp), intent(in) :: tol                !! ftol and xtol of the solve, >= 0
     integer, intent(out) :: info               !! exit code
     integer, intent(inout) :: ipvt(n)          !! permutation, from 1
-    integer, intent(in) :: lwa                 !! length of wa
+    integer, intent(in) :: lwa                 !! length of wa, >= 5*n + m
     real(wp), intent(inout) :: wa(lwa)         !! scratch
 
     type(jacobian_context), target :: context

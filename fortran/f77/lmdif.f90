@@ -7,7 +7,7 @@ recursive subroutine lmdif(fcn, m, n, x, fvec, ftol, xtol, gtol, maxfev, epsfcn,
     use leastsq_f77_callbacks, only: f77_residual, residual_context, call_residual
     use leastsq_capi, only: leastsq_lmdif
     implicit none(type, external)
-    procedure(f77_residual) :: fcn           !! the user's, as in MINPACK-1
+    procedure(f77_residual) :: fcn             !! the user's, as in MINPACK-1
     integer, intent(in) :: m                   !! number of residuals, >= n
     integer, intent(in) :: n                   !! number of parameters, > 0
     real(wp), intent(inout) :: x(n)            !! start, then solution

@@ -5,7 +5,7 @@ recursive subroutine lmdif1(fcn, m, n, x, fvec, tol, info, iwa, wa, lwa)
     use leastsq_f77_callbacks, only: f77_residual, residual_context, call_residual
     use leastsq_capi, only: leastsq_lmdif1
     implicit none(type, external)
-    procedure(f77_residual) :: fcn           !! the user's, as in MINPACK-1
+    procedure(f77_residual) :: fcn     !! the user's, as in MINPACK-1
     integer, intent(in) :: m           !! number of residuals, >= n
     integer, intent(in) :: n           !! number of parameters, > 0
     real(wp), intent(inout) :: x(n)    !! start, then solution
@@ -13,7 +13,7 @@ recursive subroutine lmdif1(fcn, m, n, x, fvec, tol, info, iwa, wa, lwa)
     real(wp), intent(in) :: tol        !! ftol and xtol of the solve, >= 0
     integer, intent(out) :: info       !! exit code
     integer, intent(inout) :: iwa(n)   !! scratch
-    integer, intent(in) :: lwa         !! length of wa
+    integer, intent(in) :: lwa         !! length of wa, >= m*n + 5*n + m
     real(wp), intent(inout) :: wa(lwa) !! scratch
 
     type(residual_context), target :: context

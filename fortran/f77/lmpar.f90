@@ -3,7 +3,7 @@ pure subroutine lmpar(n, r, ldr, ipvt, diag, qtb, delta, par, x, sdiag, wa1, wa2
     use leastsq_kinds, only: wp
     use leastsq_lmpar_module, only: core_lmpar => lmpar
     implicit none(type, external)
-    integer, intent(in) :: n             !! order or length
+    integer, intent(in) :: n             !! order
     integer, intent(in) :: ldr           !! leading dimension, >= n
     real(wp), intent(inout) :: r(ldr, n) !! R above, S^T below the diagonal
     integer, intent(in) :: ipvt(n)       !! permutation, from 1

@@ -3,7 +3,7 @@ pure subroutine qrsolv(n, r, ldr, ipvt, diag, qtb, x, sdiag, wa)
     use leastsq_kinds, only: wp
     use leastsq_qrsolv_module, only: core_qrsolv => qrsolv
     implicit none(type, external)
-    integer, intent(in) :: n             !! order or length
+    integer, intent(in) :: n             !! order
     integer, intent(in) :: ldr           !! leading dimension, >= n
     real(wp), intent(inout) :: r(ldr, n) !! R above, S^T below the diagonal
     integer, intent(in) :: ipvt(n)       !! permutation, from 1

@@ -11,10 +11,10 @@
 struct leastsq_kernels {
     const char *name;
 
-    /* Step j, from 1, of a factorisation of a, m x n: divides column j by norm, but for its first
-     * number; if apply, subtracts t[k] times column j - 1 from every column k after j; then puts
-     * the inner product of columns j and k into t[k]. All that from row j on. If extras is 1,
-     * does the same with extra and its t[j - 1]. */
+    /* Step j of a factorisation of a, m x n: divides column j by norm, but for its first number;
+     * if apply, subtracts t[k] times column j - 1 from every column k after j; then puts the
+     * inner product of columns j and k into t[k]. All that from row j on. If extras is 1, does
+     * the same with extra and its t[j - 1]. (j counts from 1, k from 0.) */
     void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
                     ptrdiff_t lda, double *t, int extras, double *extra);
 

@@ -24,6 +24,7 @@ INLINE void store(double *x, vector value)
     *(loose *)x = value;
 }
 
+/* x - 0 is x for every x, -0 included; x + 0 is not. */
 INLINE vector broadcast(double x)
 {
     return x - (vector){0};

@@ -7,9 +7,10 @@ where the C and Fortran library is.
 
 from leastsq import minpack
 from leastsq._config import __version__, get_include, get_library_dir, show_config
-from leastsq._leastsq import leastsq
+from leastsq._leastsq import InfoDict, leastsq
 
 __all__ = [
+    "InfoDict",
     "__version__",
     "get_include",
     "get_library_dir",

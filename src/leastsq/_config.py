@@ -12,7 +12,7 @@ __version__: str = _minpack.build_config()["version"]
 
 
 def get_include() -> str:
-    """Return the directory of leastsq.h and leastsq_interface.f90, for a compiler's -I.
+    """Return the directory of the C headers and of leastsq_interface.f90, for a compiler's -I.
 
     Returns
     -------

@@ -206,6 +206,10 @@ def leastsq(
         If ier is 5 to 8, without full_output; and if the solve ended, with ier 4, because the
         norm of func(x) or an element of the Jacobian was not finite.
 
+    Notes
+    -----
+    An exception of func or Dfun ends the solve and reaches the caller as it was raised.
+
     References
     ----------
     Moré, The Levenberg-Marquardt algorithm: implementation and theory, LNM 630 (1978).

@@ -1,5 +1,5 @@
 /* The methods of the module that call no function of the user's. */
-#include "_pycallback.h"
+#include "_methods.h"
 #include "_results.h"
 #include "leastsq.h"
 #include "leastsq_build.h"
@@ -102,7 +102,8 @@ static const char *simd_in_force(void)
 /* build_config() -> dict of what this module was built from, and of the instruction set */
 PyObject *leastsq_py_build_config(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
-    const char *simd = simd_in_force();
+    const int ours = strcmp(LEASTSQ_BUILD_MINPACK, "bundled") == 0;
+    const char *simd = ours ? simd_in_force() : "none (system MINPACK)";
 
     if (simd == NULL)
         return NULL;

@@ -2,7 +2,7 @@
  *
  * The GIL is kept throughout. x goes out and residuals come back as copies: neither side can see
  * the other's memory. An exception ends the solve through a negative flag and stays set. */
-#include "_pycallback.h"
+#include "_methods.h"
 #include "_results.h"
 #include "leastsq.h"
 
@@ -91,12 +91,23 @@ static int residual(void *p, int m, int n, const double *x, double *fvec, int Py
     return status;
 }
 
+static int jacobian(const Callback *callback, const double *x, npy_intp m, npy_intp n,
+                    double *fjac)
+{
+    PyObject *result = call(callback, callback->dfun, x, n);
+    int status;
+
+    if (result == NULL)
+        return -1;
+    status = leastsq_store_jacobian(result, callback->dfun, m, n, callback->transposed, fjac);
+    Py_DECREF(result);
+    return status;
+}
+
 static int residual_or_jacobian(void *p, int m, int n, const double *x, double *fvec,
                                 double *fjac, int Py_UNUSED(ldfjac), int iflag)
 {
     Callback *callback = p;
-    PyObject *result;
-    int status;
 
     if (iflag == 1)
         return residual(p, m, n, x, fvec, iflag);
@@ -104,12 +115,7 @@ static int residual_or_jacobian(void *p, int m, int n, const double *x, double *
         callback->have_fjac = 0;
         return 0;
     }
-    result = call(callback, callback->dfun, x, n);
-    if (result == NULL)
-        return -1;
-    status = leastsq_store_jacobian(result, callback->dfun, m, n, callback->transposed, fjac);
-    Py_DECREF(result);
-    return status;
+    return jacobian(callback, x, m, n, fjac);
 }
 
 static double relative_error_of(PyArrayObject *array)
@@ -198,20 +204,6 @@ static void release(Arrays *arrays)
     PyMem_Free(arrays->diag);
 }
 
-/* The Jacobian at x0, which finds out whether dfun's shape is right. */
-static int first_jacobian(Callback *callback, const double *x, npy_intp m, npy_intp n,
-                          double *fjac)
-{
-    PyObject *result = call(callback, callback->dfun, x, n);
-    int status;
-
-    if (result == NULL)
-        return -1;
-    status = leastsq_store_jacobian(result, callback->dfun, m, n, callback->transposed, fjac);
-    Py_DECREF(result);
-    return status;
-}
-
 /* Whether an ending with ier 4 is a solution: norm of fvec and Jacobian, seen in R, are finite. */
 static int is_finite(npy_intp m, npy_intp n, const double *fvec, const double *fjac)
 {
@@ -282,7 +274,7 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args,
     if (arrays.fvec == NULL || allocate(&arrays, n) < 0)
         goto done;
     m = PyArray_SIZE(arrays.fvec);
-    if (dfun != NULL && first_jacobian(&callback, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
+    if (dfun != NULL && jacobian(&callback, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
         goto done;
     if (args[11] != Py_None)
         settings.epsfcn = PyFloat_AsDouble(args[11]);

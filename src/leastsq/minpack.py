@@ -180,7 +180,7 @@ def lmpar(
     -------
     par : float
         Zero where the Gauss-Newton step is within 1.1 delta, otherwise such that the norm of D x
-        is within delta/10 of delta.
+        is within delta/10 of delta, or what ten iterations have reached.
     x : ndarray, shape (n,)
         Least-squares solution of A x = b, sqrt(par) D x = 0.
     sdiag : ndarray, shape (n,)

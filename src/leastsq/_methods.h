@@ -1,6 +1,6 @@
-/* The methods that are written in C of the f2py module; _pycallback.c and _module.c. */
-#ifndef LEASTSQ_PYCALLBACK_H
-#define LEASTSQ_PYCALLBACK_H
+/* The f2py module's methods that are written in C, in _pycallback.c and _module.c. */
+#ifndef LEASTSQ_METHODS_H
+#define LEASTSQ_METHODS_H
 
 #include <Python.h>
 
