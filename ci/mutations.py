@@ -125,7 +125,7 @@ CHANGES = {
         which side is lower           | if (phi {> -> <} 0.0_wp) lower =
         new lower bound               | lower = {max -> min}(lower, par)
         new upper bound               | upper = {min -> max}(upper, par)
-        sign of the correction        | par {+ -> -} newton_correction(phi, delta, work))
+        sign of the correction        | par {+ -> -} hebden_correction(phi, delta, work))
         bound of the correction       | par = {max -> min}(lower, par +
         rank of R                     | if (r(rank + 1, rank + 1) {== -> /=} 0.0_wp) exit
         last unknown                  | do j = rank, {1 -> 2}, -1

@@ -17,7 +17,7 @@ module leastsq_levenberg_marquardt
     implicit none(type, external)
     private
 
-    public :: levenberg_marquardt, update_radius, predict, convergence, trial
+    public :: levenberg_marquardt, update_radius, measure_reductions, convergence, trial
 
     integer(c_int), parameter :: running = improper_input  !! no ending yet: codes start above it
 
@@ -181,7 +181,7 @@ contains
             info = min(running, task%residual(state%trial_x, state%trial_fvec))
             if (info < running) return
             step%fnorm = enorm(state%trial_fvec)
-            call predict(state, step)
+            call measure_reductions(state, step)
             call update_radius(step, state)
             if (step%ratio >= accept_ratio) call accept(step, state)
             info = convergence(step, state, settings, task%nfev)
@@ -211,7 +211,7 @@ contains
     !> Actual and predicted reduction and their ratio, sec. 4 of the paper.
     !>
     !> A residual norm that is not finite, or is ten times what it was, is a failed step.
-    pure subroutine predict(state, step)
+    pure subroutine measure_reductions(state, step)
         type(fit), intent(inout) :: state   !! the solve so far
         type(trial), intent(inout) :: step  !! the trial step
 
@@ -234,7 +234,7 @@ contains
         step%slope = -(model_change**2 + damping**2)
         step%ratio = 0.0_wp
         if (step%predicted /= 0.0_wp) step%ratio = step%actual/step%predicted
-    end subroutine predict
+    end subroutine measure_reductions
 
     !> Radius and parameter for the next step, algorithm (7.1), part (d).
     pure subroutine update_radius(step, state)

@@ -44,7 +44,7 @@ contains
         if (rank == size(x)) then
             call scale_direction(ipvt, diag, scaled, length, work)
             call solve_lower_by_rows(r, work)
-            lower = newton_correction(phi, delta, work)
+            lower = hebden_correction(phi, delta, work)
         end if
         call scale_gradient(r, ipvt, diag, qtb, work)
         gradient_norm = enorm(work)
@@ -64,7 +64,7 @@ contains
             call solve_lower_by_columns(r, sdiag, work)
             if (phi > 0.0_wp) lower = max(lower, par)
             if (phi < 0.0_wp) upper = min(upper, par)
-            par = max(lower, par + newton_correction(phi, delta, work))
+            par = max(lower, par + hebden_correction(phi, delta, work))
         end do
     end subroutine lmpar
 
@@ -158,7 +158,7 @@ contains
     end subroutine solve_lower_by_columns
 
     !> Hebden's correction -((phi + delta)/delta) (phi/phi') of the parameter, eq. (5.4).
-    pure function newton_correction(phi, delta, derivative) result(correction)
+    pure function hebden_correction(phi, delta, derivative) result(correction)
         real(wp), intent(in) :: phi                       !! secular function
         real(wp), intent(in) :: delta                     !! step bound
         real(wp), intent(in), contiguous :: derivative(:) !! its norm squared is -phi'/||D x||
@@ -168,7 +168,7 @@ contains
 
         norm = enorm(derivative)
         correction = ((phi/delta)/norm)/norm
-    end function newton_correction
+    end function hebden_correction
 
     !> P^T D^-1 J^T f, whose norm over delta bounds the parameter from above.
     pure subroutine scale_gradient(r, ipvt, diag, qtb, gradient)

@@ -77,7 +77,7 @@ def _pointer(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-def predict(
+def measure_reductions(
     entries: ctypes.CDLL, step: Step, region: Region, r: FloatArray, ipvt: list[int], p: FloatArray
 ) -> Step:
     numbers, state = np.array(step), np.array(region)
@@ -115,7 +115,8 @@ def test_reductions_of_random_steps(entries: ctypes.CDLL) -> None:
         ipvt = (rng.permutation(n) + 1).tolist()
         p = rng.standard_normal(n)
         before, after, length, par = (10 ** rng.uniform(-1, 0.9, 4)).tolist()
-        got = predict(entries, Step(length, after), Region(fnorm=before, par=par), r, ipvt, p)
+        region = Region(fnorm=before, par=par)
+        got = measure_reductions(entries, Step(length, after), region, r, ipvt, p)
         linear = np.linalg.norm(np.triu(r[:n]) @ p[np.array(ipvt) - 1]) / before
         damped = par * (length / before) ** 2
         actual = (before - after) * (before + after) / before**2
@@ -129,19 +130,19 @@ def test_reductions_by_hand(entries: ctypes.CDLL) -> None:
     """||J p|| = 5, par = 9 and ||D p|| = 2 beside ||f|| = 10, which falls to 6."""
     r = np.array([[3.0, 2.0], [np.nan, -4.0]])
     region = Region(fnorm=10.0, par=9.0)
-    got = predict(entries, Step(2.0, 6.0), region, r, [2, 1], np.array([-1.0, 5 / 3]))
+    got = measure_reductions(entries, Step(2.0, 6.0), region, r, [2, 1], np.array([-1.0, 5 / 3]))
     want = Step(2.0, 6.0, 0.64, 0.25 + 0.72, -0.25 - 0.36, 0.64 / 0.97)
     np.testing.assert_allclose(got, want, rtol=ROUNDING)
 
 
 @pytest.mark.parametrize("after", [below(10.0), 10.0, above(10.0), 1e300, math.inf, math.nan])
 def test_ten_times_the_norm_is_a_failed_step(entries: ctypes.CDLL, after: float) -> None:
-    got = predict(entries, Step(1.0, after), Region(), np.eye(1), [1], np.ones(1))
+    got = measure_reductions(entries, Step(1.0, after), Region(), np.eye(1), [1], np.ones(1))
     assert got.actual == (1 - after * after if after < 10 else -1)
 
 
 def test_step_that_predicts_nothing_gains_nothing(entries: ctypes.CDLL) -> None:
-    got = predict(entries, Step(0.0, 0.5), Region(), np.eye(2), [1, 2], np.zeros(2))
+    got = measure_reductions(entries, Step(0.0, 0.5), Region(), np.eye(2), [1, 2], np.zeros(2))
     assert got == Step(0.0, 0.5, 0.75, 0.0, 0.0, 0.0)
 
 

@@ -5,7 +5,7 @@
 module trust_region_entries
     use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp
-    use leastsq_levenberg_marquardt, only: trial, convergence, predict, update_radius
+    use leastsq_levenberg_marquardt, only: trial, convergence, measure_reductions, update_radius
     use leastsq_problem, only: controls, fit
     implicit none(type, external)
     private
@@ -34,7 +34,7 @@ contains
         state%ipvt => ipvt
         state%step => p
         state%scaled => scratch
-        call predict(state, step)
+        call measure_reductions(state, step)
         numbers = [step%length, step%fnorm, step%actual, step%predicted, step%slope, step%ratio]
     end subroutine call_predict
 
