@@ -28,7 +28,8 @@ version=$(python_version)
 mkdir -p build
 for build in "${builds[@]}"; do
     logs[$build]=build/test-$version-$build${LEASTSQ_SIMD:+-$LEASTSQ_SIMD}.log
-    run_suite "$build" "$@" &>"${logs[$build]}" &
+    : >"${logs[$build]}" # tail must find it, however late the job starts
+    run_suite "$build" "$@" &>>"${logs[$build]}" &
     jobs[$build]=$!
 done
 for build in "${builds[@]}"; do
