@@ -6,9 +6,9 @@
  * Conventions, for every function here:
  * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
- * - All arrays are the caller's, scratch included, and none is kept. (leastsq_qrfac and, beyond
- *   n = 16, leastsq_qrsolv and its callers take up to 8*n numbers from the heap as they run.)
- *   Arrays of one call must not overlap.
+ * - All arrays are the caller's, scratch included, and none is kept. (Beyond n = 512 leastsq_qrfac,
+ *   beyond n = 4096 leastsq_qrsolv and its callers take up to 8*n numbers from the heap as they
+ *   run; up to there they need 36 kB of stack.) Arrays of one call must not overlap.
  * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.

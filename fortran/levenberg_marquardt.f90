@@ -185,7 +185,7 @@ contains
             call update_radius(step, state)
             if (step%ratio >= accept_ratio) call accept(step, state)
             info = convergence(step, state, settings, task%nfev)
-            if (info /= running .or. step%ratio >= accept_ratio) return
+            if (info /= running .or. .not. step%ratio < accept_ratio) return  ! a NaN ends it too
         end do
     end function step_until_accepted
 

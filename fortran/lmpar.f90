@@ -50,7 +50,8 @@ contains
         gradient_norm = enorm(work)
         upper = gradient_norm/delta
         if (upper == 0.0_wp) upper = smallest_normal/min(delta, bound_tolerance)
-        par = min(max(par, lower), upper)
+        if (lower > par) par = lower  ! written so that a bound that overflowed leaves par alone
+        if (upper < par) par = upper
         if (par == 0.0_wp) par = gradient_norm/length
         do iteration = 1, most_iterations
             if (par == 0.0_wp) par = max(smallest_normal, restart_fraction*upper)

@@ -14,6 +14,7 @@ module leastsq_qrfac_module
     public :: qrfac, factor
 
     real(wp), parameter :: downdate_trust = 0.05_wp  !! recompute when less of the norm is left
+    integer, parameter :: room = 512  !! multipliers that are kept on the stack
 
 contains
 
@@ -27,11 +28,30 @@ contains
         real(wp), intent(out), contiguous :: acnorm(:) !! norms of the columns of A; (n)
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
-        real(wp) :: multipliers(size(a, 2)), nothing(0)
+        real(wp) :: multipliers(room), nothing(0)
 
         call column_norms(m, a, acnorm)
-        call factor(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers, nothing)
+        if (size(a, 2) <= room) then
+            call factor(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers(:size(a, 2)), nothing)
+        else
+            call factor_with_heap(m, a, pivot, ipvt, rdiag, acnorm, work)
+        end if
     end subroutine qrfac
+
+    !> The factorisation proper with room of its own for the multipliers.
+    pure subroutine factor_with_heap(m, a, pivot, ipvt, rdiag, acnorm, reference)
+        integer, intent(in) :: m                          !! rows of the matrix, <= size(a, 1)
+        real(wp), intent(inout), contiguous :: a(:, :)    !! matrix, then its factors; (lda, n)
+        logical, intent(in) :: pivot                      !! whether columns may be interchanged
+        integer, intent(inout), contiguous :: ipvt(:)     !! column j of A P is column ipvt(j) of A
+        real(wp), intent(out), contiguous :: rdiag(:)     !! diagonal of R; (n)
+        real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
+        real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
+
+        real(wp) :: multipliers(size(a, 2)), nothing(0)
+
+        call factor(m, a, pivot, ipvt, rdiag, acnorm, reference, multipliers, nothing)
+    end subroutine factor_with_heap
 
     !> The factorisation proper, given the column norms; also applies Q^T to one more column.
     !>

@@ -14,6 +14,7 @@ module leastsq_qrsolv_module
 
     integer, parameter :: most_rows = 8  !! rows of D rotated in one pass over S
     integer, parameter :: short = 16     !! orders up to here take them one by one
+    integer, parameter :: room = 4096    !! numbers of those rows that are kept on the stack
 
 contains
 
@@ -27,15 +28,18 @@ contains
         real(wp), intent(out), contiguous :: sdiag(:)  !! diagonal of S; (n)
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
-        real(wp) :: few(short)
-        integer :: j
+        real(wp) :: rows(room)
+        integer :: j, n
 
+        n = size(x)
         call transpose_upper(r, x)
         work = qtb
-        if (size(x) <= short) then
-            call eliminate(1, ipvt, diag, x, r, few, sdiag, work)
+        if (n <= short) then
+            call eliminate(1, ipvt, diag, x, r, rows, sdiag, work)
+        else if (n <= room) then
+            call eliminate(min(most_rows, room/n), ipvt, diag, x, r, rows, sdiag, work)
         else
-            call eliminate_in_blocks(ipvt, diag, x, r, sdiag, work)
+            call eliminate_with_heap(ipvt, diag, x, r, sdiag, work)
         end if
         call solve_transposed(r, sdiag, work)
         do j = 1, size(r, 2)
@@ -58,8 +62,8 @@ contains
         end do
     end subroutine transpose_upper
 
-    !> The elimination with room for several rows of D at a time, which saves passes over S.
-    pure subroutine eliminate_in_blocks(ipvt, diag, diagonal, s, sdiag, rhs)
+    !> The elimination with room of its own for the rows of D.
+    pure subroutine eliminate_with_heap(ipvt, diag, diagonal, s, sdiag, rhs)
         integer, intent(in), contiguous :: ipvt(:)      !! permutation P; (n)
         real(wp), intent(in), contiguous :: diag(:)     !! diagonal of D; (n)
         real(wp), intent(in), contiguous :: diagonal(:) !! diagonal of R; (n)
@@ -70,7 +74,7 @@ contains
         real(wp) :: rows(size(ipvt)*most_rows)
 
         call eliminate(most_rows, ipvt, diag, diagonal, s, rows, sdiag, rhs)
-    end subroutine eliminate_in_blocks
+    end subroutine eliminate_with_heap
 
     !> Rotates the rows of D, with zero right-hand sides, into the triangle held as S^T.
     pure subroutine eliminate(block, ipvt, diag, diagonal, s, rows, sdiag, rhs)

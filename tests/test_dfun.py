@@ -194,7 +194,13 @@ def test_one_parameter_with_another_number_of_elements(shape: tuple, call: int) 
     assert dfun.calls == call
 
 
-@pytest.mark.parametrize("form", [float, np.array, lambda d: [d], lambda d: [[d]]])
+@pytest.mark.parametrize("form", [float, np.array])
+def test_a_scalar_is_no_jacobian(form: Callable) -> None:
+    error = raised(lambda x: x[0] ** 2 - 4.0, 3.0, Dfun=lambda x: form(2.0 * x[0]))
+    assert str(error).endswith("Shape should be (1, 1) but it is ().")
+
+
+@pytest.mark.parametrize("form", [lambda d: [d], lambda d: [[d]]])
 def test_one_residual_and_one_parameter(form: Callable) -> None:
     x, ier = leastsq(lambda x: x[0] ** 2 - 4.0, 3.0, Dfun=lambda x: form(2.0 * x[0]))
     # The last step of a quadratically convergent solve is far below ftol's square root.

@@ -264,3 +264,30 @@ def test_scipys_own_tests_of_leastsq_and_curve_fit(tmp_path: Path) -> None:
     assert (tally["status"], tally.get("failed", 0)) == (0, 0), done.stdout
     assert tally["passed"] >= SCIPY_TESTS
     assert tally["calls"] >= SCIPY_CALLS
+
+
+def test_intermediate_results_may_overflow() -> None:
+    """Everything that the user sees is finite; R^T Q^T f is not."""
+    rng = np.random.default_rng(0)
+    slope, data = rng.standard_normal((6, 3)), rng.standard_normal(6)
+    for scale in (1e140, 1e153, 1e155, 1e160, 1e200):
+
+        def func(x: np.ndarray, scale: float = scale) -> np.ndarray:
+            return scale * (np.tanh(slope @ x) ** 3 - data)
+
+        settings = {"factor": 0.1, "full_output": True}
+        result = leastsq(func, [0.3, -0.2, 0.9], **settings)
+        expected = scipy_leastsq()(func, [0.3, -0.2, 0.9], **settings, **SAME_STEP)
+        assert_same(but_cov(result), but_cov(expected))
+
+
+@pytest.mark.parametrize("tiny", [1e-310, 5e-324, 1e-300])
+def test_the_step_may_overflow(tiny: float) -> None:
+    """A diagonal element of R is so small that the Gauss-Newton step is infinite."""
+    matrix = np.array([[1.0, 1.0], [0.0, tiny], [0.0, 0.0]])
+    settings = {"Dfun": lambda x: matrix, "full_output": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy's, about inf - inf in the residual
+        result = leastsq(lambda x: matrix @ x - 1.0, [0.0, 0.0], **settings)
+        expected = scipy_leastsq()(lambda x: matrix @ x - 1.0, [0.0, 0.0], **settings)
+    assert_same(but_cov(result), but_cov(expected))

@@ -18,6 +18,7 @@ typedef struct {
     PyObject *func;
     PyObject *dfun;
     PyObject **stack; /* one free slot, x (ours), then the extra arguments (borrowed) */
+    PyArray_Descr *descr; /* type of x as it was made; only compared */
     size_t nargs;     /* x and the extra arguments */
     int transposed;   /* dfun returns (n, m) */
     int have_fvec;    /* the residual at x0 stands in fvec already */
@@ -50,21 +51,23 @@ static int can_serve_again(const Callback *callback, npy_intp n)
     PyArrayObject *x = (PyArrayObject *)callback->stack[1];
 
     return x != NULL && Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
-           PyArray_TYPE(x) == NPY_DOUBLE && PyArray_ISCARRAY(x) &&
+           PyArray_DESCR(x) == callback->descr && PyArray_ISCARRAY(x) &&
            ((PyArrayObject_fields *)x)->weakreflist == NULL;
 #endif
 }
 
 /* Calls func or dfun with a copy of x of its own. Python functions look for signals themselves;
  * after other callables it is done here. */
-static PyObject *call(const Callback *callback, PyObject *function, const double *x, npy_intp n)
+static PyObject *call(Callback *callback, PyObject *function, const double *x, npy_intp n)
 {
     PyObject *result;
 
-    if (!can_serve_again(callback, n))
+    if (!can_serve_again(callback, n)) {
         Py_XSETREF(callback->stack[1], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
-    if (callback->stack[1] == NULL)
-        return NULL;
+        if (callback->stack[1] == NULL)
+            return NULL;
+        callback->descr = PyArray_DESCR((PyArrayObject *)callback->stack[1]);
+    }
     memcpy(PyArray_DATA((PyArrayObject *)callback->stack[1]), x, (size_t)n * sizeof(double));
     result = PyObject_Vectorcall(function, callback->stack + 1,
                                  callback->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
@@ -91,7 +94,7 @@ static int residual(void *p, int m, int n, const double *x, double *fvec, int Py
     return status;
 }
 
-static int jacobian(const Callback *callback, const double *x, npy_intp m, npy_intp n,
+static int jacobian(Callback *callback, const double *x, npy_intp m, npy_intp n,
                     double *fjac)
 {
     PyObject *result = call(callback, callback->dfun, x, n);
@@ -154,7 +157,7 @@ static PyArrayObject *residual_array(PyObject *result, npy_intp n, npy_intp *m)
 }
 
 /* The first evaluation, which finds m: a fresh fvec, and the relative error of its type. */
-static PyArrayObject *first_residual(const Callback *callback, const double *x, npy_intp n,
+static PyArrayObject *first_residual(Callback *callback, const double *x, npy_intp n,
                                      double *relative_error)
 {
     PyObject *result = call(callback, callback->func, x, n), *fvec = NULL;

@@ -122,10 +122,7 @@ static int refuse_shape(PyArrayObject *array, PyObject *dfun, npy_intp rows, npy
     }
     label = name == NULL ? PyUnicode_FromString("") : PyUnicode_FromFormat(" '%S'", name);
     Py_XDECREF(name);
-    if (PyArray_NDIM(array) == 0)
-        shape = Py_BuildValue("(i)", 1);
-    else
-        shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
+    shape = PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array));
     if (label != NULL && shape != NULL)
         PyErr_Format(PyExc_TypeError,
                      "leastsq: there is a mismatch between the input and output shape of the "
@@ -139,7 +136,8 @@ static int refuse_shape(PyArrayObject *array, PyObject *dfun, npy_intp rows, npy
 static int shape_fits(PyArrayObject *array, npy_intp rows, npy_intp columns, npy_intp n)
 {
     if (n == 1)
-        return PyArray_NDIM(array) <= 2 && PyArray_SIZE(array) == rows * columns;
+        return PyArray_NDIM(array) >= 1 && PyArray_NDIM(array) <= 2 &&
+               PyArray_SIZE(array) == rows * columns;
     return PyArray_NDIM(array) == 2 && PyArray_DIM(array, 0) == rows &&
            PyArray_DIM(array, 1) == columns;
 }
