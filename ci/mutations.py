@@ -115,7 +115,8 @@ CHANGES = {
         full rank                     | if (rank {== -> /=} size(x)) then
         upper bound                   | upper = gradient_norm{/ -> *}delta
         upper bound that underflows   | smallest_normal/{min -> max}(delta, bound_tolerance)
-        first guess                   | par = min({max -> min}(par, lower), upper)
+        guess below the lower bound   | if (lower {> -> <} par) par = lower
+        guess above the upper bound   | if (upper {< -> >} par) par = upper
         guess from nothing            | par = gradient_norm{/ -> *}length
         parameter that is zero        | par = {max -> min}(smallest_normal, restart_fraction*upper)
         just close enough             | if (abs(phi) {<= -> <} bound_tolerance*delta .or.
