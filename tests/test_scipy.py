@@ -22,6 +22,7 @@ from support import (
     but_cov,
     decay,
     decay_jacobian,
+    own_nonfinite,
     rosenbrock,
     rosenbrock_jacobian,
     run_python,
@@ -281,6 +282,7 @@ def test_intermediate_results_may_overflow() -> None:
         assert_same(but_cov(result), but_cov(expected))
 
 
+@own_nonfinite
 @pytest.mark.parametrize("tiny", [1e-310, 5e-324, 1e-300])
 def test_the_step_may_overflow(tiny: float) -> None:
     """A diagonal element of R is so small that the Gauss-Newton step is infinite."""
