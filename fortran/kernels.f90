@@ -12,35 +12,39 @@ module leastsq_kernels_module
 
     interface
 
-        !> Applies reflector j - 1 to the columns after j and sums them for reflector j.
-        pure subroutine reflect(j, m, n, apply, norm, a, lda, t, extras, extra) &
+        !> Applies reflector v to some columns and sums them for the next one, w, from row j on.
+        pure subroutine reflect(j, m, n, apply, v, w, norm, a, lda, t, extras, extra) &
             bind(c, name="leastsq_reflect")
             import :: c_double, c_int, c_ptrdiff_t
             implicit none(type, external)
-            integer(c_ptrdiff_t), value :: j           !! column of the reflector to sum for
-            integer(c_ptrdiff_t), value :: m           !! rows
+            integer(c_ptrdiff_t), value :: j           !! first row
+            integer(c_ptrdiff_t), value :: m           !! last row
             integer(c_ptrdiff_t), value :: n           !! columns
             integer(c_int), value :: apply             !! 0: there is no reflector to apply
-            real(c_double), value :: norm              !! divides column j below its first number
+            real(c_double), intent(in) :: v(m)         !! reflector to apply
+            real(c_double), intent(inout) :: w(m)      !! reflector to sum for
+            real(c_double), value :: norm              !! divides w below row j, unless it is 0
             integer(c_ptrdiff_t), value :: lda         !! leading dimension of a
-            real(c_double), intent(inout) :: a(lda, n) !! partly factored matrix
-            real(c_double), intent(inout) :: t(n)      !! multipliers, then inner products
+            real(c_double), intent(inout) :: a(lda, n) !! columns
+            real(c_double), intent(inout) :: t(*)      !! multipliers, then inner products
             integer(c_int), value :: extras            !! 1: there is one more column
-            real(c_double), intent(inout) :: extra(*)  !! that column; its multiplier is t(j)
+            real(c_double), intent(inout) :: extra(*)  !! that column; its multiplier comes first
         end subroutine reflect
 
         !> Completes row j and takes it out of the norms; norms that are lost become negative.
-        pure subroutine finish_row(j, n, a, lda, t, pivot, norms, reference, trust, least) &
+        pure subroutine finish_row(j, n, head, a, lda, t, pivot, norms, reference, trust, &
+                                   least) &
             bind(c, name="leastsq_finish_row")
             import :: c_double, c_int, c_ptrdiff_t
             implicit none(type, external)
             integer(c_ptrdiff_t), value :: j           !! row
             integer(c_ptrdiff_t), value :: n           !! columns
+            real(c_double), value :: head              !! leading element of reflector j
             integer(c_ptrdiff_t), value :: lda         !! leading dimension of a
-            real(c_double), intent(inout) :: a(lda, n) !! partly factored matrix
+            real(c_double), intent(inout) :: a(lda, n) !! columns after j
             real(c_double), intent(in) :: t(n)         !! multipliers of reflector j
             integer(c_int), value :: pivot             !! 0: leave the norms alone
-            real(c_double), intent(inout) :: norms(n)  !! norms left, from j + 1 on
+            real(c_double), intent(inout) :: norms(n)  !! norms left
             real(c_double), intent(in) :: reference(n) !! norms last computed afresh
             real(c_double), value :: trust             !! a norm is lost where this times the
             real(c_double), value :: least             !! square of what is left is within that

@@ -4,12 +4,14 @@ module leastsq_kinds
     implicit none(type, external)
     private
 
-    public :: wp, machine_epsilon, smallest_normal, largest_finite, is_finite
+    public :: wp, machine_epsilon, smallest_normal, largest_finite, stack_capacity, &
+              is_finite, larger, smaller
 
     integer, parameter :: wp = c_double
     real(wp), parameter :: machine_epsilon = epsilon(1.0_wp)
     real(wp), parameter :: smallest_normal = tiny(1.0_wp)
     real(wp), parameter :: largest_finite = huge(1.0_wp)
+    integer, parameter :: stack_capacity = 4096  !! reals of scratch that a routine has of its own
 
 contains
 
@@ -20,5 +22,25 @@ contains
 
         is_finite = abs(x) <= largest_finite
     end function is_finite
+
+    !> The larger of two numbers; of a number and NaN the number, as C's fmax (max may choose).
+    elemental function larger(a, b)
+        real(wp), intent(in) :: a  !! any number
+        real(wp), intent(in) :: b  !! any number
+        real(wp) :: larger
+
+        larger = b
+        if (a > b .or. b /= b) larger = a
+    end function larger
+
+    !> The smaller of two numbers; of a number and NaN the number, as C's fmin (min may choose).
+    elemental function smaller(a, b)
+        real(wp), intent(in) :: a  !! any number
+        real(wp), intent(in) :: b  !! any number
+        real(wp) :: smaller
+
+        smaller = b
+        if (a < b .or. b /= b) smaller = a
+    end function smaller
 
 end module leastsq_kinds

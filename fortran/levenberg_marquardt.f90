@@ -6,7 +6,7 @@
 !> The order of operations is part of the contract: it is MINPACK's, element by element.
 module leastsq_levenberg_marquardt
     use, intrinsic :: iso_c_binding, only: c_int
-    use leastsq_kinds, only: wp, machine_epsilon, is_finite
+    use leastsq_kinds, only: wp, machine_epsilon, is_finite, smaller
     use leastsq_status, only: improper_input, converged_reduction, converged_step, converged_both, &
                               orthogonal_residual, too_many_evaluations, ftol_too_small, &
                               xtol_too_small, gtol_too_small
@@ -144,7 +144,7 @@ contains
     pure subroutine measure_gradient(state)
         type(fit), intent(inout) :: state  !! the solve so far
 
-        real(wp) :: total
+        real(wp) :: total, cosine
         integer :: i, j
 
         state%gnorm = 0.0_wp
@@ -155,7 +155,8 @@ contains
             do i = 1, j
                 total = total + state%fjac(i, j)*(state%qtf(i)/state%fnorm)
             end do
-            state%gnorm = max(state%gnorm, abs(total/state%trial_x(state%ipvt(j))))
+            cosine = abs(total/state%trial_x(state%ipvt(j)))
+            if (cosine > state%gnorm) state%gnorm = cosine  ! a NaN is no maximum
         end do
     end subroutine measure_gradient
 
@@ -164,7 +165,11 @@ contains
         real(wp), intent(in), contiguous :: norms(:)   !! norms of the Jacobian's columns; (n)
         real(wp), intent(inout), contiguous :: diag(:) !! scaling D; (n)
 
-        diag = max(diag, norms)
+        integer :: j
+
+        do j = 1, size(diag)
+            if (norms(j) > diag(j)) diag(j) = norms(j)
+        end do
     end subroutine enlarge_scaling
 
     !> The inner loop: trial steps in a shrinking region until one is taken or the solve ends.
@@ -205,7 +210,7 @@ contains
             state%scaled(j) = state%diag(j)*state%step(j)
         end do
         step%length = enorm(state%scaled)
-        if (state%iteration == 1) state%delta = min(state%delta, step%length)
+        if (state%iteration == 1) state%delta = smaller(state%delta, step%length)
     end subroutine choose_step
 
     !> Actual and predicted reduction and their ratio, sec. 4 of the paper.
@@ -251,7 +256,7 @@ contains
             if (most_shrink*step%fnorm >= state%fnorm .or. shrink < most_shrink) then
                 shrink = most_shrink
             end if
-            state%delta = shrink*min(state%delta, step%length/most_shrink)
+            state%delta = shrink*smaller(state%delta, step%length/most_shrink)
             state%par = state%par/shrink
         else if (state%par == 0.0_wp .or. step%ratio >= expand_ratio) then
             state%delta = step%length/0.5_wp

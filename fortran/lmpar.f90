@@ -4,7 +4,7 @@
 !> phi(par) = ||D (J^T J + par D^2)^-1 J^T f|| - delta, whose root is wanted to within delta/10.
 !> The order of operations is part of the contract: triangular solves run by columns.
 module leastsq_lmpar_module
-    use leastsq_kinds, only: wp, smallest_normal
+    use leastsq_kinds, only: wp, smallest_normal, larger, smaller
     use leastsq_enorm_module, only: enorm
     use leastsq_qrsolv_module, only: qrsolv
     implicit none(type, external)
@@ -49,12 +49,11 @@ contains
         call scale_gradient(r, ipvt, diag, qtb, work)
         gradient_norm = enorm(work)
         upper = gradient_norm/delta
-        if (upper == 0.0_wp) upper = smallest_normal/min(delta, bound_tolerance)
-        if (lower > par) par = lower  ! written so that a bound that overflowed leaves par alone
-        if (upper < par) par = upper
+        if (upper == 0.0_wp) upper = smallest_normal/smaller(delta, bound_tolerance)
+        par = smaller(larger(par, lower), upper)
         if (par == 0.0_wp) par = gradient_norm/length
         do iteration = 1, most_iterations
-            if (par == 0.0_wp) par = max(smallest_normal, restart_fraction*upper)
+            if (par == 0.0_wp) par = larger(smallest_normal, restart_fraction*upper)
             work = sqrt(par)*diag
             call qrsolv(r, ipvt, work, qtb, x, sdiag, scaled)
             previous_phi = phi
@@ -63,9 +62,9 @@ contains
             if (lower == 0.0_wp .and. phi <= previous_phi .and. previous_phi < 0.0_wp) return
             call scale_direction(ipvt, diag, scaled, length, work)
             call solve_lower_by_columns(r, sdiag, work)
-            if (phi > 0.0_wp) lower = max(lower, par)
-            if (phi < 0.0_wp) upper = min(upper, par)
-            par = max(lower, par + hebden_correction(phi, delta, work))
+            if (phi > 0.0_wp) lower = larger(lower, par)
+            if (phi < 0.0_wp) upper = smaller(upper, par)
+            par = larger(lower, par + hebden_correction(phi, delta, work))
         end do
     end subroutine lmpar
 

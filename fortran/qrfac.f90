@@ -5,7 +5,7 @@
 !> to the last, and every element is updated by one reflector after the other.
 module leastsq_qrfac_module
     use, intrinsic :: iso_c_binding, only: c_int
-    use leastsq_kinds, only: wp, machine_epsilon
+    use leastsq_kinds, only: wp, machine_epsilon, stack_capacity
     use leastsq_enorm_module, only: enorm, enorm_of_difference, subtract_and_measure, column_norms
     use leastsq_kernels_module, only: index_kind, reflect, finish_row
     implicit none(type, external)
@@ -14,7 +14,6 @@ module leastsq_qrfac_module
     public :: qrfac, factor
 
     real(wp), parameter :: downdate_trust = 0.05_wp  !! recompute when less of the norm is left
-    integer, parameter :: room = 512  !! multipliers that are kept on the stack
 
 contains
 
@@ -28,30 +27,15 @@ contains
         real(wp), intent(out), contiguous :: acnorm(:) !! norms of the columns of A; (n)
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
-        real(wp) :: multipliers(room), nothing(0)
+        real(wp) :: multipliers(stack_capacity), nothing(0)
 
         call column_norms(m, a, acnorm)
-        if (size(a, 2) <= room) then
+        if (size(a, 2) <= stack_capacity) then
             call factor(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers(:size(a, 2)), nothing)
         else
-            call factor_with_heap(m, a, pivot, ipvt, rdiag, acnorm, work)
+            call factor_by_blocks(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers)
         end if
     end subroutine qrfac
-
-    !> The factorisation proper with room of its own for the multipliers.
-    pure subroutine factor_with_heap(m, a, pivot, ipvt, rdiag, acnorm, reference)
-        integer, intent(in) :: m                          !! rows of the matrix, <= size(a, 1)
-        real(wp), intent(inout), contiguous :: a(:, :)    !! matrix, then its factors; (lda, n)
-        logical, intent(in) :: pivot                      !! whether columns may be interchanged
-        integer, intent(inout), contiguous :: ipvt(:)     !! column j of A P is column ipvt(j) of A
-        real(wp), intent(out), contiguous :: rdiag(:)     !! diagonal of R; (n)
-        real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
-        real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
-
-        real(wp) :: multipliers(size(a, 2)), nothing(0)
-
-        call factor(m, a, pivot, ipvt, rdiag, acnorm, reference, multipliers, nothing)
-    end subroutine factor_with_heap
 
     !> The factorisation proper, given the column norms; also applies Q^T to one more column.
     !>
@@ -69,24 +53,73 @@ contains
         real(wp), intent(inout), contiguous :: extra(:)   !! empty, or m; then n of Q^T extra
 
         logical :: pending
-        integer :: j
+        integer :: j, largest
 
-        rdiag = acnorm
-        reference = acnorm
-        if (pivot) call set_identity(ipvt)
+        call prepare(acnorm, pivot, rdiag, reference, ipvt)
         pending = .false.
         do j = 1, min(m, size(a, 2))
-            if (pivot) call bring_largest_forward(j, m, a, ipvt, rdiag, reference, multipliers)
+            if (pivot) then
+                call bring_largest_forward(j, m, a, ipvt, rdiag, reference, largest)
+                call exchange(multipliers, j, largest)
+            end if
             call start_reflector(j, m, pending, a, multipliers, rdiag(j))
             if (rdiag(j) /= 0.0_wp) then
                 call sweep_columns(j, m, pending, rdiag(j), a, multipliers, extra)
-                call complete_row(j, m, pivot, a, multipliers, rdiag, reference, extra)
+                call complete_row(j, m, pivot, a(:, j), a(:, j + 1:), multipliers(j + 1:), &
+                                  rdiag(j + 1:), reference(j + 1:))
+                if (size(extra) > 0) extra(j) = extra(j) - multipliers(j)*a(j, j)
             else if (pending) then
                 call apply_pending(j, m, a, multipliers, extra)
             end if
             pending = rdiag(j) /= 0.0_wp
         end do
     end subroutine factor
+
+    !> The same for more columns than there can be multipliers: some columns at a time, and each
+    !> reflector is applied in a pass of its own.
+    pure subroutine factor_by_blocks(m, a, pivot, ipvt, rdiag, acnorm, reference, multipliers)
+        integer, intent(in) :: m                          !! rows of the matrix, <= size(a, 1)
+        real(wp), intent(inout), contiguous :: a(:, :)    !! matrix, then its factors; (lda, n)
+        logical, intent(in) :: pivot                      !! whether columns may be interchanged
+        integer, intent(inout), contiguous :: ipvt(:)     !! column j of A P is column ipvt(j) of A
+        real(wp), intent(out), contiguous :: rdiag(:)     !! diagonal of R; (n)
+        real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
+        real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch, any length but zero
+
+        integer :: first, j, largest, last
+
+        call prepare(acnorm, pivot, rdiag, reference, ipvt)
+        do j = 1, min(m, size(a, 2))
+            if (pivot) call bring_largest_forward(j, m, a, ipvt, rdiag, reference, largest)
+            call start_reflector(j, m, .false., a, multipliers, rdiag(j))
+            if (rdiag(j) == 0.0_wp) cycle
+            a(j + 1:m, j) = a(j + 1:m, j)/(-rdiag(j))
+            do first = j + 1, size(a, 2), size(multipliers)
+                last = min(size(a, 2), first + size(multipliers) - 1)
+                call reflect_block(j, m, pivot, a(:, j), a(:, first:last), multipliers, &
+                                   rdiag(first:last), reference(first:last))
+            end do
+        end do
+    end subroutine factor_by_blocks
+
+    !> Norms and permutation before the first step.
+    pure subroutine prepare(acnorm, pivot, norms, reference, ipvt)
+        real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
+        logical, intent(in) :: pivot                      !! whether columns may be interchanged
+        real(wp), intent(out), contiguous :: norms(:)     !! norms left; (n)
+        real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
+        integer, intent(inout), contiguous :: ipvt(:)     !! with pivot the identity; (n)
+
+        integer :: j
+
+        norms = acnorm
+        reference = acnorm
+        if (.not. pivot) return
+        do j = 1, size(ipvt)
+            ipvt(j) = j
+        end do
+    end subroutine prepare
 
     !> Brings column j up to date and makes the first number of its reflector.
     !>
@@ -127,35 +160,62 @@ contains
         real(wp), intent(inout), contiguous :: multipliers(:) !! of reflector j - 1, then of j; (n)
         real(wp), intent(inout), contiguous :: extra(:)       !! empty, or one more column
 
-        call reflect(int(j, index_kind), int(m, index_kind), size(a, 2, index_kind), &
-                     merge(1_c_int, 0_c_int, pending), -diagonal, a, size(a, 1, index_kind), &
-                     multipliers, min(size(extra, kind=c_int), 1_c_int), extra)
+        integer(c_int) :: extras
+
+        extras = min(size(extra, kind=c_int), 1_c_int)
+        call reflect(int(j, index_kind), int(m, index_kind), size(a, 2, index_kind) - j, &
+                     merge(1_c_int, 0_c_int, pending), a(:, max(j - 1, 1)), a(:, j), -diagonal, &
+                     a(:, j + 1:), size(a, 1, index_kind), multipliers(j + 1 - extras:), extras, &
+                     extra)
         multipliers(j:) = multipliers(j:)/a(j, j)
     end subroutine sweep_columns
 
-    !> Completes row j of R and brings the norms of what is left below it up to date.
-    pure subroutine complete_row(j, m, pivot, a, multipliers, norms, reference, extra)
-        integer, intent(in) :: j                            !! the row
-        integer, intent(in) :: m                            !! rows of the matrix
-        logical, intent(in) :: pivot                        !! whether norms are wanted
-        real(wp), intent(inout), contiguous :: a(:, :)      !! partly factored matrix; (lda, n)
-        real(wp), intent(in), contiguous :: multipliers(:)  !! of reflector j; (n)
-        real(wp), intent(inout), contiguous :: norms(:)     !! norms left, from j + 1 on; (n)
-        real(wp), intent(inout), contiguous :: reference(:) !! norms last computed afresh; (n)
-        real(wp), intent(inout), contiguous :: extra(:)     !! empty, or one more column
+    !> Completes row j of R in some columns and brings the norms of what is left below it up to
+    !> date.
+    pure subroutine complete_row(j, m, pivot, v, columns, multipliers, norms, reference)
+        integer, intent(in) :: j                             !! the row
+        integer, intent(in) :: m                             !! rows of the matrix
+        logical, intent(in) :: pivot                         !! whether norms are wanted
+        real(wp), intent(in), contiguous :: v(:)             !! reflector j, from row j on; (lda)
+        real(wp), intent(inout), contiguous :: columns(:, :) !! some columns after j; (lda, k)
+        real(wp), intent(in), contiguous :: multipliers(:)   !! of reflector j; (k)
+        real(wp), intent(inout), contiguous :: norms(:)      !! norms left; (k)
+        real(wp), intent(inout), contiguous :: reference(:)  !! norms last computed afresh; (k)
 
         integer :: k
 
-        call finish_row(int(j, index_kind), size(a, 2, index_kind), a, size(a, 1, index_kind), &
-                        multipliers, merge(1_c_int, 0_c_int, pivot), norms, reference, &
-                        downdate_trust, machine_epsilon)
-        do k = j + 1, size(a, 2)
+        call finish_row(int(j, index_kind), size(columns, 2, index_kind), v(j), columns, &
+                        size(columns, 1, index_kind), multipliers, &
+                        merge(1_c_int, 0_c_int, pivot), norms, reference, downdate_trust, &
+                        machine_epsilon)
+        do k = 1, size(columns, 2)
             if (norms(k) >= 0.0_wp) cycle
-            norms(k) = enorm_of_difference(a(j + 1:m, k), multipliers(k), a(j + 1:m, j))
+            norms(k) = enorm_of_difference(columns(j + 1:m, k), multipliers(k), v(j + 1:m))
             reference(k) = norms(k)
         end do
-        if (size(extra) > 0) extra(j) = extra(j) - multipliers(j)*a(j, j)
     end subroutine complete_row
+
+    !> Applies reflector j to some columns at once, row j and norms included.
+    pure subroutine reflect_block(j, m, pivot, v, columns, multipliers, norms, reference)
+        integer, intent(in) :: j                             !! the reflector
+        integer, intent(in) :: m                             !! rows of the matrix
+        logical, intent(in) :: pivot                         !! whether norms are wanted
+        real(wp), intent(inout), contiguous :: v(:)          !! reflector j, from row j on; (lda)
+        real(wp), intent(inout), contiguous :: columns(:, :) !! some columns after j; (lda, k)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch; at least k
+        real(wp), intent(inout), contiguous :: norms(:)      !! norms left; (k)
+        real(wp), intent(inout), contiguous :: reference(:)  !! norms last computed afresh; (k)
+
+        integer :: k
+
+        call reflect(int(j, index_kind), int(m, index_kind), size(columns, 2, index_kind), 0_c_int, &
+                     v, v, 0.0_wp, columns, size(columns, 1, index_kind), multipliers, 0_c_int, v)
+        multipliers = multipliers/v(j)
+        call complete_row(j, m, pivot, v, columns, multipliers, norms, reference)
+        do k = 1, size(columns, 2)
+            call subtract(columns(j + 1:m, k), multipliers(k), v(j + 1:m))
+        end do
+    end subroutine reflect_block
 
     !> Applies reflector j - 1 where there is no reflector j to sum for.
     pure subroutine apply_pending(j, m, a, multipliers, extra)
@@ -182,29 +242,18 @@ contains
         y = y - multiplier*v
     end subroutine subtract
 
-    !> The permutation that leaves everything in place.
-    pure subroutine set_identity(ipvt)
-        integer, intent(out), contiguous :: ipvt(:) !! permutation; (n)
-
-        integer :: j
-
-        do j = 1, size(ipvt)
-            ipvt(j) = j
-        end do
-    end subroutine set_identity
-
     !> Interchanges column j with the first of those from j on that has the largest norm left.
-    pure subroutine bring_largest_forward(j, m, a, ipvt, norms, reference, multipliers)
+    pure subroutine bring_largest_forward(j, m, a, ipvt, norms, reference, largest)
         integer, intent(in) :: j                            !! the column to fill
         integer, intent(in) :: m                            !! rows of the matrix
         real(wp), intent(inout), contiguous :: a(:, :)      !! partly factored matrix; (lda, n)
         integer, intent(inout), contiguous :: ipvt(:)       !! permutation so far; (n)
         real(wp), intent(inout), contiguous :: norms(:)     !! norms left, from j on; (n)
         real(wp), intent(inout), contiguous :: reference(:) !! norms last computed afresh; (n)
-        real(wp), intent(inout), contiguous :: multipliers(:) !! of the pending reflector; (n)
+        integer, intent(out) :: largest                     !! where the column was
 
         real(wp) :: element
-        integer :: i, k, largest
+        integer :: i, k
 
         largest = j
         do k = j + 1, size(a, 2)
@@ -216,16 +265,24 @@ contains
             a(i, j) = a(i, largest)
             a(i, largest) = element
         end do
-        element = norms(j)
-        norms(j) = norms(largest)
-        norms(largest) = element
+        call exchange(norms, j, largest)
         reference(largest) = reference(j)
-        element = multipliers(j)
-        multipliers(j) = multipliers(largest)
-        multipliers(largest) = element
         k = ipvt(j)
         ipvt(j) = ipvt(largest)
         ipvt(largest) = k
     end subroutine bring_largest_forward
+
+    !> Interchanges two elements.
+    pure subroutine exchange(x, j, k)
+        real(wp), intent(inout), contiguous :: x(:) !! vector
+        integer, intent(in) :: j                    !! index of one
+        integer, intent(in) :: k                    !! index of the other
+
+        real(wp) :: element
+
+        element = x(j)
+        x(j) = x(k)
+        x(k) = element
+    end subroutine exchange
 
 end module leastsq_qrfac_module

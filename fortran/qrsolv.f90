@@ -5,7 +5,7 @@
 !> The order of additions is part of the contract: rows of D one by one, each turned against the
 !> rows of R from the top; the back substitution sums down the rows of S^T.
 module leastsq_qrsolv_module
-    use leastsq_kinds, only: wp
+    use leastsq_kinds, only: wp, stack_capacity
     use leastsq_kernels_module, only: index_kind, rotate
     implicit none(type, external)
     private
@@ -14,7 +14,6 @@ module leastsq_qrsolv_module
 
     integer, parameter :: most_rows = 8  !! rows of D rotated in one pass over S
     integer, parameter :: short = 16     !! orders up to here take them one by one
-    integer, parameter :: room = 4096    !! numbers of those rows that are kept on the stack
 
 contains
 
@@ -28,19 +27,18 @@ contains
         real(wp), intent(out), contiguous :: sdiag(:)  !! diagonal of S; (n)
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
-        real(wp) :: rows(room)
+        real(wp) :: rows(stack_capacity)
         integer :: j, n
 
         n = size(x)
         call transpose_upper(r, x)
         work = qtb
-        if (n <= short) then
-            call eliminate(1, ipvt, diag, x, r, rows, sdiag, work)
-        else if (n <= room) then
-            call eliminate(min(most_rows, room/n), ipvt, diag, x, r, rows, sdiag, work)
+        if (n > short .and. 2*n <= stack_capacity) then
+            call eliminate(min(most_rows, stack_capacity/n), ipvt, diag, r, rows, work)
         else
-            call eliminate_with_heap(ipvt, diag, x, r, sdiag, work)
+            call eliminate(1, ipvt, diag, r, sdiag, work)
         end if
+        call exchange_diagonals(r, x, sdiag)
         call solve_transposed(r, sdiag, work)
         do j = 1, size(r, 2)
             x(ipvt(j)) = work(j)
@@ -62,29 +60,13 @@ contains
         end do
     end subroutine transpose_upper
 
-    !> The elimination with room of its own for the rows of D.
-    pure subroutine eliminate_with_heap(ipvt, diag, diagonal, s, sdiag, rhs)
-        integer, intent(in), contiguous :: ipvt(:)      !! permutation P; (n)
-        real(wp), intent(in), contiguous :: diag(:)     !! diagonal of D; (n)
-        real(wp), intent(in), contiguous :: diagonal(:) !! diagonal of R; (n)
-        real(wp), intent(inout), contiguous :: s(:, :)  !! R^T, then S^T, below the diagonal
-        real(wp), intent(out), contiguous :: sdiag(:)   !! diagonal of S; (n)
-        real(wp), intent(inout), contiguous :: rhs(:)   !! right-hand side of the triangle; (n)
-
-        real(wp) :: rows(size(ipvt)*most_rows)
-
-        call eliminate(most_rows, ipvt, diag, diagonal, s, rows, sdiag, rhs)
-    end subroutine eliminate_with_heap
-
     !> Rotates the rows of D, with zero right-hand sides, into the triangle held as S^T.
-    pure subroutine eliminate(block, ipvt, diag, diagonal, s, rows, sdiag, rhs)
+    pure subroutine eliminate(block, ipvt, diag, s, rows, rhs)
         integer, intent(in) :: block                    !! rows taken at once, <= most_rows
         integer, intent(in), contiguous :: ipvt(:)      !! permutation P; (n)
         real(wp), intent(in), contiguous :: diag(:)     !! diagonal of D; (n)
-        real(wp), intent(in), contiguous :: diagonal(:) !! diagonal of R, put back; (n)
-        real(wp), intent(inout), contiguous :: s(:, :)  !! R^T, then S^T, below the diagonal
+        real(wp), intent(inout), contiguous :: s(:, :)  !! R^T, then S^T, from the diagonal down
         real(wp), intent(inout) :: rows(size(ipvt), block) !! scratch: the rows being rotated
-        real(wp), intent(out), contiguous :: sdiag(:)   !! diagonal of S; (n)
         real(wp), intent(inout), contiguous :: rhs(:)   !! right-hand side of the triangle; (n)
 
         real(wp) :: row_rhs(most_rows)
@@ -101,12 +83,22 @@ contains
             do j = first, n
                 call rotate_column(j, min(count, j - first + 1), s, rows, rhs(j), row_rhs)
             end do
-            do j = first, first + count - 1
-                sdiag(j) = s(j, j)
-                s(j, j) = diagonal(j)
-            end do
         end do
     end subroutine eliminate
+
+    !> Takes the diagonal of S out of the matrix and puts that of R back.
+    pure subroutine exchange_diagonals(s, rdiag, sdiag)
+        real(wp), intent(inout), contiguous :: s(:, :) !! S^T from the diagonal down; (ldr, n)
+        real(wp), intent(in), contiguous :: rdiag(:)   !! diagonal of R; (n)
+        real(wp), intent(out), contiguous :: sdiag(:)  !! diagonal of S; (n)
+
+        integer :: j
+
+        do j = 1, size(sdiag)
+            sdiag(j) = s(j, j)
+            s(j, j) = rdiag(j)
+        end do
+    end subroutine exchange_diagonals
 
     !> Rotates some rows, one after the other, against row j of the triangle: column j of S^T.
     pure subroutine rotate_column(j, count, s, rows, rhs, row_rhs)

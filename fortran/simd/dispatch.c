@@ -67,17 +67,17 @@ const char *leastsq_simd_available(int i)
     return i >= 0 && i < available(list) ? list[i]->name : NULL;
 }
 
-void leastsq_reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
-                     ptrdiff_t lda, double *t, int extras, double *extra)
+void leastsq_reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, const double *v, double *w,
+                     double norm, double *a, ptrdiff_t lda, double *t, int extras, double *extra)
 {
-    kernels()->reflect(j, m, n, apply, norm, a, lda, t, extras, extra);
+    kernels()->reflect(j, m, n, apply, v, w, norm, a, lda, t, extras, extra);
 }
 
-void leastsq_finish_row(ptrdiff_t j, ptrdiff_t n, double *a, ptrdiff_t lda, const double *t,
-                        int pivot, double *norms, const double *reference, double trust,
-                        double least)
+void leastsq_finish_row(ptrdiff_t j, ptrdiff_t n, double head, double *a, ptrdiff_t lda,
+                        const double *t, int pivot, double *norms, const double *reference,
+                        double trust, double least)
 {
-    kernels()->finish_row(j, n, a, lda, t, pivot, norms, reference, trust, least);
+    kernels()->finish_row(j, n, head, a, lda, t, pivot, norms, reference, trust, least);
 }
 
 void leastsq_squares(ptrdiff_t m, ptrdiff_t n, const double *a, ptrdiff_t lda, double lower,

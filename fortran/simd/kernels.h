@@ -11,19 +11,19 @@
 struct leastsq_kernels {
     const char *name;
 
-    /* Step j of a factorisation of a, m x n: divides column j by norm, but for its first number;
-     * if apply, subtracts t[k] times column j - 1 from every column k after j; then puts the
-     * inner product of columns j and k into t[k]. All that from row j on. If extras is 1, does
-     * the same with extra and its t[j - 1]. (j counts from 1, k from 0.) */
-    void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
-                    ptrdiff_t lda, double *t, int extras, double *extra);
+    /* Rows j..m, from 1, of a step of a factorisation: divides w, except its leading element, by
+     * norm, unless that is 0; if apply, subtracts t[k] times v from every column k of the n of a;
+     * then puts the inner product of w and column k into t[k]. If extras is 1, extra is one more
+     * column, before the others, and t has n + 1 numbers. */
+    void (*reflect)(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, const double *v, double *w,
+                    double norm, double *a, ptrdiff_t lda, double *t, int extras, double *extra);
 
-    /* Row j, from 1, of the same: subtracts t[k] times column j from every column k after j, in
-     * row j alone. If pivot, also takes row j out of the columns' norms, except where they are 0;
-     * a norm becomes -1 where trust*(norm/reference)^2 is within least: it is lost. */
-    void (*finish_row)(ptrdiff_t j, ptrdiff_t n, double *a, ptrdiff_t lda, const double *t,
-                       int pivot, double *norms, const double *reference, double trust,
-                       double least);
+    /* Row j, from 1, of the same: subtracts t[k] times head, the reflector's leading element, from
+     * every column k. If pivot, also takes row j out of the columns' norms, except where they are
+     * 0; a norm becomes -1 where trust*(norm/reference)^2 is within least: it is lost. */
+    void (*finish_row)(ptrdiff_t j, ptrdiff_t n, double head, double *a, ptrdiff_t lda,
+                       const double *t, int pivot, double *norms, const double *reference,
+                       double trust, double least);
 
     /* Sums of squares of n columns of m rows. A sum is negative where the norm needs more: where
      * a number other than zero is up to lower, or one may be upper or more, in absolute value. */

@@ -197,25 +197,22 @@ INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_
         t[k] = sums[k];
 }
 
-static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, double norm, double *a,
-                    ptrdiff_t lda, double *t, int extras, double *extra)
+static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, const double *v, double *w,
+                    double norm, double *a, ptrdiff_t lda, double *t, int extras, double *extra)
 {
-    double *row = a + j - 1; /* where every column begins in this step */
-    struct pass pass = {.w = row + (j - 1) * lda, .norm = norm};
-    ptrdiff_t first = j - extras;
+    struct pass pass = {.v = v + j - 1, .w = w + j - 1, .norm = norm};
+    ptrdiff_t first = -extras; /* the extra column counts as column -1 */
 
-    if (apply)
-        pass.v = row + (j - 2) * lda;
     do {
         ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
         double *columns[BLOCK_COLUMNS];
 
         for (ptrdiff_t k = 0; k < count; k++)
-            columns[k] = first + k < j ? extra + j - 1 : row + (first + k) * lda;
+            columns[k] = (first + k < 0 ? extra : a + (first + k) * lda) + j - 1;
         if (apply)
-            sweep_block(APPLY_AND_SUM, &pass, m - j + 1, count, columns, t + first);
+            sweep_block(APPLY_AND_SUM, &pass, m - j + 1, count, columns, t + extras + first);
         else
-            sweep_block(SUM, &pass, m - j + 1, count, columns, t + first);
+            sweep_block(SUM, &pass, m - j + 1, count, columns, t + extras + first);
         pass.norm = 0.0; /* divided by now */
         first += BLOCK_COLUMNS;
     } while (first < n);
@@ -269,16 +266,16 @@ INLINE double norm_below(double norm, double element)
 {
     double component = element / norm, rest = 1.0 - component * component;
 
-    return norm * sqrt(rest < 0.0 ? 0.0 : rest);
+    return norm * sqrt(rest > 0.0 ? rest : 0.0); /* 0 if NaN, as by fmax */
 }
 
-static void finish_row(ptrdiff_t j, ptrdiff_t n, double *a, ptrdiff_t lda, const double *t,
-                       int pivot, double *norms, const double *reference, double trust,
-                       double least)
+static void finish_row(ptrdiff_t j, ptrdiff_t n, double head, double *a, ptrdiff_t lda,
+                       const double *t, int pivot, double *norms, const double *reference,
+                       double trust, double least)
 {
-    double *row = a + j - 1, head = row[(j - 1) * lda];
+    double *row = a + j - 1;
 
-    for (ptrdiff_t first = j; first < n; first += BLOCK_COLUMNS) {
+    for (ptrdiff_t first = 0; first < n; first += BLOCK_COLUMNS) {
         ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
         double element[BLOCK_COLUMNS], *norm = norms + first;
 
