@@ -3,11 +3,12 @@
 !> (J^T J)^-1 = P R^-1 R^-T P^T; MINPACK-1's covar (Moré, Garbow and Hillstrom, Argonne 1980).
 !> The order of operations is part of the contract: everything runs by columns.
 module leastsq_covar_module
+    use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp
     implicit none(type, external)
     private
 
-    public :: covar
+    public :: covar, covariance
 
 contains
 
@@ -25,6 +26,42 @@ contains
         call multiply_by_transpose(r, rank)
         call undo_permutation(r, ipvt, rank, work)
     end subroutine covar
+
+    !> Overwrites R, of full rank, with the covariance; leastsq()'s cov_x, not part of leastsq.h.
+    !>
+    !> Overflows only where R^-1 or the result does: MINPACK's order of inverting, in covar, takes
+    !> quotients of R's elements that may exceed both.
+    pure subroutine covariance(n, r, ipvt, work) bind(c, name="leastsq_covariance")
+        integer(c_int), value :: n            !! order
+        real(wp), intent(inout) :: r(n, n)    !! R in its upper triangle
+        integer(c_int), intent(in) :: ipvt(n) !! permutation P
+        real(wp), intent(out) :: work(n)      !! scratch
+
+        call invert_by_columns(r)
+        call multiply_by_transpose(r, n)
+        call undo_permutation(r, ipvt, n, work)
+    end subroutine covariance
+
+    !> Inverts R in place: column k above the diagonal becomes -R^-1 r / R(k, k), R^-1 being that
+    !> of the columns before it (LAPACK's trti2).
+    pure subroutine invert_by_columns(r)
+        real(wp), intent(inout), contiguous :: r(:, :) !! R, then R^-1, upper triangles
+
+        integer :: i, j, k
+
+        do k = 1, size(r, 2)
+            r(k, k) = 1.0_wp/r(k, k)
+            do j = 1, k - 1
+                do i = 1, j - 1
+                    r(i, k) = r(i, k) + r(i, j)*r(j, k)
+                end do
+                r(j, k) = r(j, j)*r(j, k)
+            end do
+            do j = 1, k - 1
+                r(j, k) = -r(k, k)*r(j, k)
+            end do
+        end do
+    end subroutine invert_by_columns
 
     !> Inverts the leading block of R in place, up to the first diagonal element within the limit.
     pure subroutine invert_upper(r, limit, rank)

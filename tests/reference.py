@@ -148,11 +148,14 @@ class Library:
         routine = self._library[self._symbol.format(name)]
         routine.restype = restype
         fenced = [Fenced(value) if isinstance(value, np.ndarray) else value for value in args]
-        result = routine(*(self._argument(value) for value in fenced))
+        result = self._run(routine, [self._argument(value) for value in fenced])
         for value in fenced:
             if isinstance(value, Fenced):
                 value.copy_back()
         return result
+
+    def _run(self, routine: Any, arguments: list[Any]) -> Any:
+        return routine(*arguments)
 
     def _argument(self, value: Any) -> Any:
         if isinstance(value, Fenced):

@@ -211,29 +211,34 @@ def difference_or_dfun(dfun: bool) -> dict[str, object]:
 
 @pytest.mark.parametrize("dfun", [False, True])
 @pytest.mark.parametrize(
-    "options",
+    ("options", "fault"),
     [
-        {"ftol": -1.0},
-        {"xtol": -1e-300},
-        {"gtol": -np.inf},
-        {"factor": 0},
-        {"factor": -100},
-        {"diag": [1.0, 0.0, 1.0]},
-        {"diag": [1.0, 1.0, -1.0]},
-        {"ftol": np.nan, "xtol": -1.0},
-        {"diag": [np.nan, -1.0, 1.0]},
+        ({"ftol": -1.0}, "ftol=-1.0 must not be negative"),
+        ({"xtol": -1e-300}, "xtol=-1e-300 must not be negative"),
+        ({"gtol": -np.inf}, "gtol=-inf must not be negative"),
+        ({"factor": 0}, "factor=0.0 must be positive"),
+        ({"factor": -100}, "factor=-100.0 must be positive"),
+        ({"diag": [1.0, 0.0, 1.0]}, "diag[1]=0.0 must be positive"),
+        ({"diag": [1.0, 1.0, -1.0]}, "diag[2]=-1.0 must be positive"),
+        ({"ftol": np.nan, "xtol": -1.0}, "xtol=-1.0 must not be negative"),
+        ({"diag": [np.nan, -1.0, 1.0]}, "diag[1]=-1.0 must be positive"),
+        (
+            {"gtol": -2, "factor": -1},
+            "gtol=-2.0 must not be negative; factor=-1.0 must be positive",
+        ),
     ],
     ids=repr,
 )
-def test_improper_parameters(options: dict, dfun: bool) -> None:
+def test_improper_parameters(options: dict, fault: str, dfun: bool) -> None:
     func, jacobian = Recorded(decay), difference_or_dfun(dfun)
     error = raised(func, START, **jacobian, **options)
-    assert (type(error), str(error)) == (TypeError, IMPROPER)
+    improper = f"{IMPROPER} {fault}."
+    assert (type(error), str(error)) == (TypeError, improper)
     assert func.calls == 1
     assert all(f.calls == 1 for f in jacobian.values())
 
     x, cov_x, info, message, ier = leastsq(decay, START, full_output=True, **jacobian, **options)
-    assert (x.tolist(), x.dtype, cov_x, message, ier) == (START, np.float64, None, IMPROPER, 0)
+    assert (x.tolist(), x.dtype, cov_x, message, ier) == (START, np.float64, None, improper, 0)
     assert list(info) == ["fvec", "nfev", *["njev"] * dfun, "fjac", "ipvt", "qtf"]
     assert info["fvec"].tobytes() == decay(np.array(START)).tobytes()
     assert info["nfev"] == 0
@@ -250,9 +255,10 @@ def assert_zeros(info: dict, n: int, m: int) -> None:
 
 @pytest.mark.parametrize(("m", "dfun"), [(0, None), (3, None), (3, lambda x: np.zeros((3, 0)))])
 def test_no_parameters_at_all(m: int, dfun: Callable | None) -> None:
-    assert str(raised(lambda x: np.ones(m), [], Dfun=dfun)) == IMPROPER
+    empty = f"{IMPROPER} x0 must not be empty."
+    assert str(raised(lambda x: np.ones(m), [], Dfun=dfun)) == empty
     x, cov_x, info, message, ier = leastsq(lambda x: np.ones(m), [], Dfun=dfun, full_output=True)
-    assert (x.shape, cov_x, message, ier, info["nfev"]) == ((0,), None, IMPROPER, 0, 0)
+    assert (x.shape, cov_x, message, ier, info["nfev"]) == ((0,), None, empty, 0, 0)
     assert_zeros(info, 0, m)
 
 

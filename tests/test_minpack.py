@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from reference import assert_same
+from support import run_python
 
 from leastsq import minpack
 
@@ -199,3 +200,44 @@ def test_empty_arrays() -> None:
     assert minpack.lmpar(square, [], none, none, 1.0)[0] == 0.0
     assert minpack.covar(square, []).shape == (0, 0)
     assert minpack.chkder(none).shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["qrfac", "qrsolv", "lmpar", "covar", "chkder"])
+def test_nothing_leaks_where_memory_is_refused(name: str) -> None:
+    """Each allocation is refused in turn; what was there before it is given back."""
+    run_python(
+        f"""
+        import tracemalloc
+        import numpy as np
+        from leastsq import minpack
+
+        try:
+            from _testcapi import remove_mem_hooks, set_nomemory
+        except ImportError:
+            raise SystemExit  # an interpreter without its own tests
+        n = 200
+        r, order, ones = np.triu(np.ones((n, n))), np.arange(n), np.ones(n)
+        arguments = {{
+            "qrfac": (r,),
+            "qrsolv": (r, order, ones, ones),
+            "lmpar": (r, order, ones, ones, 1e-3),
+            "covar": (r, order),
+            "chkder": (ones, ones, r, ones),
+        }}["{name}"]
+        function, refused = minpack.{name}, 0
+        function(*arguments)
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        for allocation in range(1000):
+            set_nomemory(allocation, allocation + 1)
+            try:
+                function(*arguments)
+            except MemoryError:
+                refused += 1
+            finally:
+                remove_mem_hooks()
+        assert refused > 5, refused
+        leaked = tracemalloc.get_traced_memory()[0] - before
+        assert leaked < 8 * n * n, leaked
+        """
+    )

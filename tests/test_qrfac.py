@@ -92,6 +92,19 @@ def test_random_matrices(door: Library, original: Library, make: Maker, pivot: b
 
 
 @pytest.mark.parametrize("pivot", [True, False])
+@pytest.mark.parametrize("n", [4096, 4097, 8200])
+def test_more_columns_than_there_is_scratch_for(
+    door: Library, original: Library, n: int, pivot: bool
+) -> None:
+    """Columns are then taken some at a time; the last ones are the longest, and half a copy."""
+    rng = np.random.default_rng(43)
+    a = dense(rng, 7, n) * np.linspace(1.0, 2.0, n)
+    a[:, n // 2 :] = a[:, : n - n // 2] + 1e-9 * a[:, n // 2 :]
+    a[:, rng.integers(n, size=9)] = 0.0
+    assert_same(door.qrfac(a, pivot), original.qrfac(a, pivot))
+
+
+@pytest.mark.parametrize("pivot", [True, False])
 def test_rows_past_m_and_unused_ipvt_stay(door: Library, pivot: bool) -> None:
     a = np.random.default_rng(1).standard_normal((4, 3))
     factor = door.qrfac(a, pivot, padding=2)

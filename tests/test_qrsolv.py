@@ -64,6 +64,15 @@ def test_zeros_on_both_diagonals(door: Library, original: Library) -> None:
         _compare(door, original, (r, ipvt, diag, qtb))
 
 
+@pytest.mark.parametrize("n", [1400, 2048, 2049])
+def test_more_rows_than_there_is_scratch_for(door: Library, original: Library, n: int) -> None:
+    """Up to half of the scratch several rows of D are rotated at once, beyond it one by one."""
+    rng = np.random.default_rng(28)
+    r, ipvt, diag, qtb = _system(rng, n)
+    diag[rng.random(n) > 12 / n] = 0.0
+    _compare(door, original, (r, ipvt, diag, qtb))
+
+
 def test_small_integers(door: Library, original: Library) -> None:
     """Equal magnitudes, exact zeros, singular S, and zeros of both signs."""
     rng = np.random.default_rng(23)

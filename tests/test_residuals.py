@@ -115,7 +115,6 @@ BAD = [
     np.array(["1", "2"]),
     "1.5",
     b"1.5",
-    None,
     [None, None],
     {1: 2},
     object(),
@@ -137,7 +136,19 @@ def test_a_bad_residual(bad: object, call: int, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("bad", [np.ones((1, 5)), [1j], ["a"], None, np.ones((1, 2, 3))])
+@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("call", [1, 2, 5])
+def test_none_asks_for_the_return(n: int, call: int, capfd: pytest.CaptureFixture[str]) -> None:
+    func = Sequence(*[lambda x: x**2 + 1.0] * (call - 1), lambda x: None)
+    error = raised(func, np.ones(n))
+    assert type(error) is TypeError
+    assert str(error) == f"{NOT_FLOATS} It is None: was a `return` forgotten?"
+    assert isinstance(error.__cause__, TypeError)
+    assert func.calls == call
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("bad", [np.ones((1, 5)), [1j], ["a"], np.ones((1, 2, 3))])
 def test_m_below_n_is_told_before_the_residuals_type(bad: object) -> None:
     error = raised(lambda x: bad, [1.0, 2.0])
     assert type(error) is TypeError
@@ -254,6 +265,20 @@ def test_the_first_residual_may_be_overwritten_before_it_is_used() -> None:
         leastsq(func, START, Dfun=jacobian, full_output=True),
         leastsq(decay, START, Dfun=decay_jacobian, full_output=True),
     )
+
+
+@pytest.mark.parametrize("n", [1, 200])
+def test_a_residual_that_gives_its_x_foreign_memory(n: int) -> None:
+    """The next x is not written there: the bytes of an immutable object stay as they were."""
+    memory = np.ones(n).tobytes()
+
+    def func(x: Array) -> Array:
+        residual = x - 3.0
+        x.__setstate__((1, (n,), np.dtype(np.float64), False, memory))
+        return residual
+
+    assert leastsq(func, np.zeros(n))[0].tolist() == [3.0] * n
+    assert memory == np.ones(n).tobytes()
 
 
 def test_a_residual_that_returns_its_own_x() -> None:

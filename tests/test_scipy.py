@@ -206,7 +206,6 @@ def test_errors_are_of_scipys_types(options: dict, kind: type[Exception]) -> Non
         (lambda x: 1.0, [1.0, 2.0], {}),
         (decay, START, {"Dfun": lambda x: decay_jacobian(x).T}),
         (decay, START, {"Dfun": lambda x: np.ones(3)}),
-        (decay, START, {"xtol": -1.0}),
         (3, START, {}),
         (decay, START, {"Dfun": 3}),
     ],
@@ -218,6 +217,14 @@ def test_errors_are_scipys(func: object, x0: object, options: dict) -> None:
         return type(caught.value), str(caught.value)
 
     assert error(leastsq) == error(scipy_leastsq())
+
+
+def test_ier_0_begins_with_scipys_words() -> None:
+    _, _, _, theirs, ier = scipy_leastsq()(decay, START, xtol=-1.0, full_output=True)
+    _, _, _, ours, _ = leastsq(decay, START, xtol=-1.0, full_output=True)
+    assert (ours, ier) == (f"{theirs} xtol=-1.0 must not be negative.", 0)
+    with pytest.raises(TypeError, match=f"^{theirs}"):
+        leastsq(decay, START, xtol=-1.0)
 
 
 # What -k selects in SciPy 1.18.1, and the calls its tests make; later versions may have more. One

@@ -37,7 +37,7 @@ class Fit:
     ier : int
         How the solver ended, as a number from 0 to 8.
     message : str
-        The same in words, on one line.
+        The same in words, on one line, with the tolerances as they are.
     digits : ndarray, shape (n,)
         Digits to which the parameters agree with the certified ones.
     """
@@ -119,7 +119,7 @@ def fit(data: DataSet) -> Fit:
         rss=rss,
         nfev=info["nfev"],
         ier=ier,
-        message=" ".join(message.split()),
+        message=" ".join(message.split()).replace(f"{TOLERANCE:f}", f"{TOLERANCE:g}"),
         digits=digits_of_agreement(x, data.certified),
     )
 

@@ -1,7 +1,7 @@
 """Checks of arguments, made once, at the door."""
 
 import operator
-from typing import SupportsFloat, SupportsIndex
+from typing import Literal, SupportsFloat, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -35,12 +35,12 @@ def as_c_int(name: str, value: SupportsIndex) -> int:
     return number
 
 
-def as_float64(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return a fresh C-ordered float64 array; only safe casts are made, a scalar becomes (1,)."""
+def as_float64(value: npt.ArrayLike, order: Literal["C", "F"] = "C") -> npt.NDArray[np.float64]:
+    """Return a fresh contiguous float64 array; only safe casts are made, a scalar becomes (1,)."""
     array = np.atleast_1d(np.asarray(value))
     if array.size > INT_MAX:
         raise OverflowError(f"an array of {array.size} elements is more than a C int can count")
-    return array.astype(np.float64, order="C", casting="safe", subok=False, copy=True)
+    return array.astype(np.float64, order=order, casting="safe", subok=False, copy=True)
 
 
 def vector(name: str, value: npt.ArrayLike) -> Vector:
@@ -53,10 +53,10 @@ def vector(name: str, value: npt.ArrayLike) -> Vector:
 
 def matrix(name: str, value: npt.ArrayLike) -> Matrix:
     """Return a fresh two-dimensional float64 array in Fortran order."""
-    array = as_float64(value)
+    array = as_float64(value, order="F")
     if array.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
-    return np.asfortranarray(array)
+    return array
 
 
 def square(name: str, value: npt.ArrayLike) -> Matrix:

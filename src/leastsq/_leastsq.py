@@ -33,10 +33,6 @@ MESSAGES = (
     "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
     "  the Jacobian to machine precision.",
 )
-NOT_FINITE = (
-    "The solve ended because the norm of func(x) or an element of the Jacobian is not finite; "
-    "x is the last good point, not a solution."
-)
 
 
 class InfoDict(TypedDict, total=False):
@@ -178,7 +174,8 @@ def leastsq(
         The solution, or the last iterate if there is none.
     cov_x : ndarray, shape (N, N), or None
         (only with full_output) Inverse of J^T J at the last Jacobian; times the residual variance
-        it is the covariance of x. None if J is singular or there is no solution.
+        it is the covariance of x. None if J is singular, there is no solution, or R or the norm
+        of func(x) is not finite.
     infodict : dict
         (only with full_output) fvec, the residual at x, shape (M,); nfev, the number of calls of
         func; njev, that of Dfun if given; fjac, shape (N, M), whose transpose holds R of the last
@@ -203,8 +200,8 @@ def leastsq(
     Warns
     -----
     RuntimeWarning
-        If ier is 5 to 8, without full_output; and if the solve ended, with ier 4, because the
-        norm of func(x) or an element of the Jacobian was not finite.
+        If ier is 5 to 8, without full_output; and whenever the solve ended where x, the norm of
+        func(x), or an element or a column's norm of the Jacobian is not finite, often with ier 4.
 
     Notes
     -----
@@ -254,10 +251,12 @@ def leastsq(
     )  # fmt: skip
 
     if not finite:
-        warnings.warn(NOT_FINITE, RuntimeWarning, stacklevel=2)
+        warnings.warn(_not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
     if ier in SUCCESS and not full_output:
         return x, ier
     message = MESSAGES[ier].format(ftol, xtol, gtol, most_calls or limit)
+    if ier == IMPROPER_INPUT:
+        message += _out_of_range(n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if not full_output:
         if ier == IMPROPER_INPUT:
             raise TypeError(message)
@@ -269,6 +268,41 @@ def leastsq(
         infodict["njev"] = njev
     infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
     return x, cov_x, infodict, message, ier
+
+
+def _out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
+    """Say which arguments are improper, after SciPy's words for it."""
+    faults = ["x0 must not be empty"] * (n == 0)
+    faults += [f"{k}={value!r} must not be negative" for k, value in tolerances.items() if value < 0]
+    faults += [f"factor={factor!r} must be positive"] * (factor <= 0.0)
+    if scale is not None:
+        bad = np.flatnonzero(scale <= 0.0)[:1].tolist()
+        faults += [f"diag[{j}]={scale[j].item()!r} must be positive" for j in bad]
+    return f" {'; '.join(faults)}."
+
+
+def _not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
+    """Say what is not finite where a solve has ended, for a warning.
+
+    A Jacobian with an element that is not finite leaves a NaN among its factors; a column of finite
+    numbers whose norm overflows leaves an infinite diagonal element of R.
+    """
+    culprits = []
+    if not np.isfinite(x).all():
+        culprits.append("an element of x")
+    if not np.isfinite(fvec).all():
+        culprits.append("an element of func(x)")
+    elif not np.isfinite(_minpack.enorm(fvec)):
+        culprits.append("the norm of func(x)")
+    if np.isnan(fjac).any():
+        culprits.append("an element of the Jacobian or of its factors")
+    elif not np.isfinite(np.triu(fjac.T[: x.size])).all():
+        culprits.append("the norm of a column of the Jacobian")
+    subject = " and ".join(culprits)
+    return (
+        f"The solve ended with ier {ier}, but x is no solution: {subject} "
+        f"{'is' if len(culprits) == 1 else 'are'} not finite."
+    )
 
 
 def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of the core, fortran/covar.f90, but for this module alone. */
+void leastsq_covariance(int n, double *r, const int *ipvt, double *work);
+
 /* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
 PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
 {
@@ -72,7 +75,7 @@ PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args
     } else if (copy_triangle(PyArray_DATA(fjac), m, n, PyArray_DATA((PyArrayObject *)cov))) {
         for (npy_intp j = 0; j < n; j++)
             from_one[j] = ipvt[j] + 1;
-        leastsq_covar((int)n, PyArray_DATA((PyArrayObject *)cov), (int)n, from_one, 0.0, work);
+        leastsq_covariance((int)n, PyArray_DATA((PyArrayObject *)cov), from_one, work);
     } else
         Py_SETREF(cov, Py_NewRef(Py_None));
     PyMem_Free(work);

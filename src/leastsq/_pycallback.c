@@ -42,7 +42,7 @@ static int prepare(Callback *callback, PyObject *func, PyObject *dfun, PyObject 
 }
 
 /* Whether the array that x was handed out in last can serve again: nobody else has it, and it is
- * as it was made. */
+ * as it was made; __setstate__ may have given it the memory of an immutable object. */
 static int can_serve_again(const Callback *callback, npy_intp n)
 {
 #ifdef Py_GIL_DISABLED
@@ -52,6 +52,7 @@ static int can_serve_again(const Callback *callback, npy_intp n)
 
     return x != NULL && Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
            PyArray_DESCR(x) == callback->descr && PyArray_ISCARRAY(x) &&
+           PyArray_CHKFLAGS(x, NPY_ARRAY_OWNDATA) &&
            ((PyArrayObject_fields *)x)->weakreflist == NULL;
 #endif
 }
@@ -145,7 +146,7 @@ static PyArrayObject *residual_array(PyObject *result, npy_intp n, npy_intp *m)
         PyErr_Format(PyExc_OverflowError,
                      "func output vector length M=%zd is more than a C int can hold",
                      (Py_ssize_t)*m);
-    else if (*m < n)
+    else if (*m < n && !leastsq_is_none(array))
         PyErr_Format(PyExc_TypeError,
                      "Improper input: func input vector length N=%zd must not exceed func output "
                      "vector length M=%zd",
@@ -207,15 +208,18 @@ static void release(Arrays *arrays)
     PyMem_Free(arrays->diag);
 }
 
-/* Whether an ending with ier 4 is a solution: norm of fvec and Jacobian, seen in R, are finite. */
-static int is_finite(npy_intp m, npy_intp n, const double *fvec, const double *fjac)
+/* Whether x, R and the norm of fvec are finite. In R one sees every column norm of the Jacobian. */
+static int is_finite(npy_intp m, npy_intp n, const double *x, const double *fvec,
+                     const double *fjac)
 {
-    if (!isfinite(leastsq_enorm((int)m, fvec)))
-        return 0;
-    for (npy_intp i = 0; i < m * n; i++)
-        if (!isfinite(fjac[i]))
+    for (npy_intp j = 0; j < n; j++) {
+        if (!isfinite(x[j]))
             return 0;
-    return 1;
+        for (npy_intp i = 0; i <= j; i++)
+            if (!isfinite(fjac[j * m + i]))
+                return 0;
+    }
+    return isfinite(leastsq_enorm((int)m, fvec));
 }
 
 /* What a solve is told beside its functions and arrays. */
@@ -287,8 +291,8 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args,
         info = run(&callback, &settings, n, x, &arrays, &nfev, &njev);
     else
         memset(PyArray_DATA(arrays.fjac), 0, (size_t)m * (size_t)n * sizeof(double));
-    if (info == LEASTSQ_ORTHOGONAL_RESIDUAL)
-        finite = is_finite(m, n, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
+    if (info > LEASTSQ_IMPROPER_INPUT)
+        finite = is_finite(m, n, x, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
     if (info >= 0)
         outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
                                 arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);

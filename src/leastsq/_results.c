@@ -27,14 +27,15 @@ static void PyErr_SetRaisedException(PyObject *error)
 
 /* Replaces NumPy's complaint about an array by ours, with NumPy's as its cause. Interrupts and the
  * like pass unchanged. */
-static void explain_not_floats(void)
+static void explain_not_floats(int is_none)
 {
     PyObject *cause, *error;
 
     if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
         return;
     cause = PyErr_GetRaisedException();
-    PyErr_SetString(PyExc_TypeError, "Result from function call is not a proper array of floats.");
+    PyErr_Format(PyExc_TypeError, "Result from function call is not a proper array of floats.%s",
+                 is_none ? " It is None: was a `return` forgotten?" : "");
     error = PyErr_GetRaisedException();
     PyException_SetCause(error, cause);
     PyErr_SetRaisedException(error);
@@ -52,8 +53,14 @@ PyArrayObject *leastsq_as_array(PyObject *result)
     PyObject *array = PyArray_FromAny(result, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
 
     if (array == NULL)
-        explain_not_floats();
+        explain_not_floats(0);
     return (PyArrayObject *)array;
+}
+
+int leastsq_is_none(PyArrayObject *array)
+{
+    return PyArray_NDIM(array) == 0 && PyArray_TYPE(array) == NPY_OBJECT &&
+           *(PyObject **)PyArray_DATA(array) == Py_None;
 }
 
 /* The array as native contiguous doubles of at most max_ndim dimensions, if all casts are safe. */
@@ -63,7 +70,7 @@ static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim)
                                         max_ndim, NPY_ARRAY_CARRAY_RO, NULL);
 
     if (doubles == NULL)
-        explain_not_floats();
+        explain_not_floats(leastsq_is_none(array));
     return (PyArrayObject *)doubles;
 }
 
@@ -81,7 +88,7 @@ static int convert_residual(PyArrayObject *array, npy_intp m, double *out)
 {
     PyArrayObject *doubles;
 
-    if (PyArray_NDIM(array) <= 1 && !same_size(array, m))
+    if (PyArray_NDIM(array) <= 1 && !leastsq_is_none(array) && !same_size(array, m))
         return -1;
     doubles = as_doubles(array, 1);
     if (doubles == NULL)

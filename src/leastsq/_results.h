@@ -15,6 +15,9 @@
 /* Any object as an array of its own type; an exception stands where NULL is returned. */
 PyArrayObject *leastsq_as_array(PyObject *result);
 
+/* Whether an array is what leastsq_as_array makes of None: a residual that cannot be stored. */
+int leastsq_is_none(PyArrayObject *array);
+
 /* Copies a residual of m numbers to out; 0, or -1 with an exception. */
 int leastsq_store_residual(PyObject *result, npy_intp m, double *out);
 

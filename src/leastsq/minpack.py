@@ -96,13 +96,12 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
     >>> ipvt.tolist(), acnorm.tolist()
     ([1, 0], [5.0, 10.0])
     """
-    columns = matrix("a", a)
-    m, n = columns.shape
-    if m == 0 or n == 0:
-        zeros = np.zeros(n)
-        return columns, np.arange(n, dtype=np.int32), zeros, zeros.copy()
-    qr, ipvt, rdiag, acnorm = _minpack.qrfac(columns, int(pivot))
-    ipvt = ipvt - np.int32(1) if pivot else np.arange(n, dtype=np.int32)
+    qr = matrix("a", a)
+    n = qr.shape[1]
+    ipvt, rdiag, acnorm = np.arange(n, dtype=np.int32), np.zeros(n), np.zeros(n)
+    if qr.size:
+        _minpack.qrfac(qr, int(pivot), ipvt, rdiag, acnorm)
+        ipvt -= bool(pivot)
     return qr, ipvt, rdiag, acnorm
 
 
@@ -148,10 +147,10 @@ def qrsolv(
     >>> x.tolist()
     [3.0]
     """
-    triangle, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
-    if not scale.size:
-        return scale, rhs, triangle
-    s, x, sdiag = _minpack.qrsolv(triangle, from_one, scale, rhs)
+    s, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
+    x, sdiag = np.empty_like(rhs), np.empty_like(rhs)
+    if s.size:
+        _minpack.qrsolv(s, from_one, scale, rhs, x, sdiag)
     return x, sdiag, s
 
 
@@ -206,7 +205,7 @@ def lmpar(
     >>> bool(0.9 <= x[0] <= 1.1), par > 0.0
     (True, True)
     """
-    triangle, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
+    s, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
     bound, guess = as_number("delta", delta), as_number("par", par)
     if not bound > 0.0:
         raise ValueError(f"delta must be positive, not {bound}")
@@ -214,10 +213,10 @@ def lmpar(
         raise ValueError(f"par must not be negative, and is {guess}")
     if not np.all(scale != 0.0):
         raise ValueError(f"diag must not contain zeros, and is {scale}")
-    if not scale.size:
-        return 0.0, scale, rhs, triangle
-    s, parameter, x, sdiag = _minpack.lmpar(triangle, from_one, scale, rhs, bound, guess)
-    return float(parameter), x, sdiag, s
+    x, sdiag, parameter = np.empty_like(rhs), np.zeros_like(rhs), 0.0
+    if s.size:
+        parameter = _minpack.lmpar(s, from_one, scale, rhs, bound, guess, x, sdiag)
+    return parameter, x, sdiag, s
 
 
 def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
@@ -253,12 +252,10 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
     >>> covar([[2.0, 0.0], [0.0, 1.0]], [0, 1]).tolist()
     [[0.25, 0.0], [0.0, 1.0]]
     """
-    triangle = square("r", r)
-    n = triangle.shape[0]
-    from_one = permutation(ipvt, n)
-    covariance: Matrix = triangle
-    if n:
-        covariance = _minpack.covar(triangle, from_one, as_number("tol", tol))
+    covariance = square("r", r)
+    from_one, limit = permutation(ipvt, covariance.shape[0]), as_number("tol", tol)
+    if covariance.size:
+        _minpack.covar(covariance, from_one, limit)
     return covariance
 
 
@@ -316,10 +313,10 @@ def chkder(
     """
     point = vector("x", x)
     if fvec is None and fjac is None and fvecp is None:
-        nothing = np.zeros(1)
-        neighbour: Vector = point
+        nothing, neighbour = np.zeros(1), np.empty_like(point)
         if point.size:
-            neighbour, _ = _minpack.chkder(point, nothing, np.zeros((1, point.size)), nothing, 1)
+            unused = np.zeros((1, point.size), order="F")
+            _minpack.chkder(point, nothing, unused, neighbour, nothing, 1, nothing)
         return neighbour
     if fvec is None or fjac is None or fvecp is None:
         raise TypeError("fvec, fjac and fvecp must be given together")
@@ -329,7 +326,7 @@ def chkder(
             f"shapes do not fit: x {point.shape}, fvec {f.shape}, fjac {jacobian.shape}, "
             f"fvecp {fp.shape}"
         )
-    if not (f.size and point.size):
-        return np.ones(f.size)
-    agreement: Vector = _minpack.chkder(point, f, jacobian, fp, 2)[1]
+    agreement = np.ones_like(f)
+    if jacobian.size:
+        _minpack.chkder(point, f, jacobian, np.empty_like(point), fp, 2, agreement)
     return agreement
