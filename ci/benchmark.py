@@ -15,6 +15,7 @@ is no error.
 import argparse
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import benchmark_footprint
@@ -46,6 +47,8 @@ def main() -> None:
         for row in rows:
             print(f"{row.name:26}{row.question}")
         return
+    if options.plot and find_spec("matplotlib") is None:
+        sys.exit("--plot needs matplotlib: pip install matplotlib")
     _start_again_in_clean_environment()
     about = report.machine()
     missing = benchmark_routines.missing_peers()

@@ -41,14 +41,15 @@ check_archive() {
     done
     none_of "the archive needs a compiler's runtime" \
         "$(grep -E '^_(gfortran|F|GOMP)' <<<"$undefined" || true)"
+    none_of "the archive takes memory from the heap" \
+        "$(grep -E '^(malloc|calloc|realloc|free|alloca)$' <<<"$undefined" || true)"
     # Linking all of it finds a symbol defined twice, code that is not PIC, and a missing library.
     gcc -shared -Wl,--no-undefined -Wl,--fatal-warnings -o "$scratch/all.so" \
         -Wl,--whole-archive "$1" -Wl,--no-whole-archive -lm ||
         fail "the archive does not link with -lm alone"
 }
 
-require_packages gfortran
-require_python
+require "${INSTALL_PACKAGES[@]}"
 make_venv bundled
 scratch=build/abi-$(python_version)
 rm -rf "$scratch"

@@ -19,23 +19,20 @@ quietly() {
     output=$("$@" 2>&1) || { printf '%s\n' "$output" >&2 && die "failed: $*"; }
 }
 
-# Installs those Debian packages that are neither installed nor commands on the PATH.
-require_packages() {
-    local missing=() package sudo=()
+# Debian's packages: what an installation from source needs, and the tests on top of it.
+INSTALL_PACKAGES=(gcc gfortran)
+# shellcheck disable=SC2034  # of the scripts that source this
+TEST_PACKAGES=("${INSTALL_PACKAGES[@]}" g++ cmake pkg-config
+    libminpack1 minpack-dev libcminpack1 libcminpack-dev)
+
+# Prints those Debian packages that are neither installed nor commands on the PATH.
+missing_packages() {
+    local package
     for package; do
         command -v "$package" >/dev/null ||
             dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
-            missing+=("$package")
+            echo "$package"
     done
-    ((${#missing[@]})) || return 0
-    ((EUID == 0)) || sudo=(sudo -n)
-    if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
-        die "please install: ${missing[*]} (Debian, Ubuntu: sudo apt-get install ${missing[*]})"
-    fi
-    say "apt-get install ${missing[*]}"
-    quietly "${sudo[@]}" apt-get update
-    quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}"
 }
 
 # Can $PYTHON make virtual environments and compile extension modules?
@@ -44,11 +41,43 @@ python_is_complete() {
 os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null
 }
 
-require_python() {
-    command -v "$PYTHON" >/dev/null || require_packages python3 python3-dev python3-venv
+# Prints the packages of Debian's Python, of python3.15's if it has that name, that $PYTHON lacks.
+missing_python() {
+    local name=python3
+    [[ $PYTHON != python3.* ]] || name=$PYTHON
+    python_is_complete || missing_packages "$name" "$name-dev" "$name-venv"
+}
+
+# Installs Debian packages, or names all that are missing where it may not.
+install_packages() {
+    local sudo=()
+    (($#)) || return 0
+    ((EUID == 0)) || sudo=(sudo -n)
+    if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
+        die "please install: $* (Debian, Ubuntu: sudo apt-get install $*)
+for ci/demo.sh and ci/test.sh together: $(missing_packages "${TEST_PACKAGES[@]}" | xargs)" \
+            "$(missing_python | xargs)"
+    fi
+    say "apt-get install $*"
+    quietly "${sudo[@]}" apt-get update
+    quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
+}
+
+# Sees to Debian packages alone.
+require_packages() {
+    local missing
+    readarray -t missing < <(missing_packages "$@")
+    install_packages "${missing[@]}"
+}
+
+# Sees to Debian packages and to a complete Python, all at once.
+require() {
+    local missing
+    readarray -t missing < <(missing_packages "$@" && missing_python)
+    install_packages "${missing[@]}"
     "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
         die "$PYTHON is not Python 3.11 or newer; set PYTHON to one that is"
-    python_is_complete || require_packages python3-dev python3-venv
     python_is_complete || die "$PYTHON lacks ensurepip or its C headers; please install them"
 }
 

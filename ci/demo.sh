@@ -2,9 +2,8 @@
 # Installs the package into a virtual environment of the checkout and fits NIST's data with it.
 source "$(dirname "$0")/common.sh"
 
-require_packages gfortran
-require_python
-say "install leastsq (Python $(python_version))"
+require "${INSTALL_PACKAGES[@]}"
+say "install leastsq from source (Python $(python_version); half a minute)"
 install_leastsq bundled
 say "python -m leastsq"
 "$venv/bin/python" -m leastsq

@@ -44,8 +44,7 @@ header_alone() {
         g++ -std=c++17 "${strict[@]}" -x c++ fortran/leastsq.h
 }
 
-require_packages gcc g++
-require_python
+require gcc g++
 make_venv lint
 quietly "$venv/bin/python" -m pip install --group lint
 readarray -t fortran < <(files '*.f90')

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the whole test suite against both builds, side by side, on one Python; then the programs that
-# use the wheel (ci/downstream.sh), unless there are arguments.
+# use the wheel (ci/downstream.sh), unless there are arguments. The last line is the verdict.
 # usage: [PYTHON=...] [BUILDS="bundled system"] [LEASTSQ_SIMD=avx2] ci/test.sh [pytest arguments]
 source "$(dirname "$0")/common.sh"
 
@@ -9,39 +9,68 @@ set -m
 
 read -ra builds <<<"${BUILDS:-bundled system}"
 declare -A logs jobs
-status=0
+failed=()
+summary=()
+
+# Sets logs of a part and makes it, so that tail finds it however late the part starts.
+open_log() {
+    logs[$1]=build/test-$version-$1${LEASTSQ_SIMD:+-$LEASTSQ_SIMD}.log
+    : >"${logs[$1]}"
+}
 
 run_suite() {
-    local build=$1
-    shift
-    install_leastsq "$build"
+    say "install leastsq from source, $1 MINPACK"
+    install_leastsq "$1"
+    say "install pytest, SciPy, lmfit and mypy"
     quietly "$venv/bin/python" -m pip install --group test
+    say "run the tests"
     "$venv/bin/python" -m pytest -q -o cache_dir="$PWD/$venv/.pytest_cache" \
-        --ignore=tests/test_downstream.py "$@"
+        --ignore=tests/test_downstream.py "${@:2}"
+}
+
+# Runs a part, a command, into its log, which ends with a line for the summary.
+run_part() {
+    local name=$1 begin=$SECONDS status word=FAIL
+    set +e # which `&&` or `if` would do, and for the whole of the part
+    (set -e && "${@:2}") &>>"${logs[$name]}"
+    status=$?
+    ((status)) || word=PASS
+    printf '%s  %-10s %4d s  %s\n' "$word" "$name" $((SECONDS - begin)) "${logs[$name]}" \
+        >>"${logs[$name]}"
+    return "$status"
+}
+
+# Shows a part's log as it grows, to its end.
+follow() {
+    say "$1, Python $version"
+    tail -n +1 -s 0.2 -f --pid="${jobs[$1]}" "${logs[$1]}"
+    wait "${jobs[$1]}" || failed+=("$1")
+    unset "jobs[$1]"
+    summary+=("$(tail -n 1 "${logs[$1]}")")
 }
 
 trap 'kill -- "${jobs[@]/#/-}" 2>/dev/null || true' EXIT
 
-require_packages gfortran g++ cmake pkg-config libminpack1 minpack-dev libcminpack1
-require_python
+require "${TEST_PACKAGES[@]}"
 version=$(python_version)
 mkdir -p build
 for build in "${builds[@]}"; do
-    logs[$build]=build/test-$version-$build${LEASTSQ_SIMD:+-$LEASTSQ_SIMD}.log
-    : >"${logs[$build]}" # tail must find it, however late the job starts
-    run_suite "$build" "$@" &>>"${logs[$build]}" &
+    open_log "$build"
+    run_part "$build" run_suite "$build" "$@" &
     jobs[$build]=$!
 done
-for build in "${builds[@]}"; do
-    say "install and test on Python $version, $build MINPACK"
-    tail -n +1 -s 0.2 -f --pid="${jobs[$build]}" "${logs[$build]}"
-    wait "${jobs[$build]}" || status=1
-    unset "jobs[$build]"
-done
-(($#)) || bash ci/downstream.sh || status=1
-say "summary"
-for build in "${builds[@]}"; do
-    last=$(grep . "${logs[$build]}" | tail -n 1)
-    echo "Python $version, $build${LEASTSQ_SIMD:+, $LEASTSQ_SIMD}: $last"
-done
-exit "$status"
+for build in "${builds[@]}"; do follow "$build"; done
+if ! (($#)); then
+    open_log downstream
+    run_part downstream bash ci/downstream.sh &
+    jobs[downstream]=$!
+    follow downstream
+fi
+
+say "summary, Python $version${LEASTSQ_SIMD:+, $LEASTSQ_SIMD}"
+printf '%s\n' "${summary[@]}"
+((${#failed[@]} == 0)) || {
+    echo "FAILED: ${failed[*]}"
+    exit 1
+}
+echo "all passed"

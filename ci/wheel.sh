@@ -43,7 +43,7 @@ test_wheel() {
 }
 
 [[ $OSTYPE == linux* ]] || die "manylinux is for Linux"
-require_packages gfortran g++
+require_packages "${INSTALL_PACKAGES[@]}" g++
 (($#)) || set -- 3.11 3.12 3.13
 rm -rf "$output"
 TESTS=("${TESTS[@]/%/.py}")

@@ -6,12 +6,15 @@
  * Conventions, for every function here:
  * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
- * - All arrays are the caller's, scratch included, and none is kept. (Beyond n = 512 leastsq_qrfac,
- *   beyond n = 4096 leastsq_qrsolv and its callers take up to 8*n numbers from the heap as they
- *   run; up to there they need 36 kB of stack.) Arrays of one call must not overlap.
+ * - All arrays are the caller's, scratch included, and none is kept. Nothing is taken from the heap,
+ *   and at most 36 kB from the stack: leastsq_qrfac beyond n = 4096, leastsq_qrsolv and its callers
+ *   beyond n = 2048 go a slower way. Arrays of one call must not overlap.
  * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.
+ * - Where an intermediate result overflows and becomes NaN, the NaN loses every maximum, minimum and
+ *   comparison, as by C's fmax and fmin; so do SciPy's results come about, while the 1980 library's
+ *   depend on its compiler there. All of it is the system's own in a build on the system's MINPACK.
  */
 #ifndef LEASTSQ_H
 #define LEASTSQ_H
@@ -56,8 +59,9 @@ typedef int (*leastsq_funcder_mn)(void *p, int m, int n, const double *x, double
  * fvec[m]     out: residual at x
  * ftol, xtol, gtol  stopping tolerances, >= 0 (tested); see enum leastsq_status
  * maxfev      evaluations after which the solve ends, > 0 (tested at the end of an iteration)
- * epsfcn      relative error of the residual; anything below the machine epsilon, NaN included,
- *             counts as the machine epsilon
+ * epsfcn      relative error of the residual; anything below the machine epsilon counts as the
+ *             machine epsilon, NaN too (in a build on the system's MINPACK that is its compiler's
+ *             choice)
  * diag[n]     mode 2: scale factors of the variables, > 0 (tested); otherwise out: those chosen
  * mode        2: diag is given; 1: it is chosen from the norms of the Jacobian's columns
  * factor      first step bound over the norm of diag*x, > 0 (tested); usually 0.1 to 100
@@ -151,13 +155,16 @@ void leastsq_covar(int n, double *r, int ldr, const int *ipvt, double tol, doubl
 void leastsq_chkder(int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
                     double *xp, double *fvecp, int mode, double *err);
 
-/* Machine constants: i = 1 the epsilon 2^-52, 2 the smallest normal number, 3 the largest. */
+/* Machine constants: i = 1 the epsilon 2^-52, 2 the smallest normal number 2^-1022, 3 the largest.
+ * The 1980 library has decimal literals for the first two, 2.22044604926e-16, which decides the
+ * difference step by default, and 2.22507385852e-308, which decides par where R is tiny. */
 double leastsq_dpmpar(int i);
 
 /* Instruction set of the kernels in force: baseline, avx2 or avx512. The best of the machine, or
- * the one that the environment variable LEASTSQ_SIMD names when it is first needed. NULL while
- * LEASTSQ_SIMD names none of this machine's; if it does so at first, the baseline runs. Results do
- * not depend on it. */
+ * the one that the environment variable LEASTSQ_SIMD names when it is first needed. A name that this
+ * machine does not have is an error where leastsq is imported into Python. Elsewhere there is nobody
+ * to tell: the baseline runs, which is safe on every machine, and this function returns NULL while
+ * LEASTSQ_SIMD has such a name. Results do not depend on it. */
 const char *leastsq_simd(void);
 
 /* The i-th instruction set of this machine, the best first; NULL beyond the last. */

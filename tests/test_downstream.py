@@ -126,9 +126,9 @@ def test_cminpack_program(tmp_path: Path) -> None:
 
 
 def test_cmake(tmp_path: Path) -> None:
-    need("cmake", "pkg-config", "cc")
+    need("cmake", "ninja", "pkg-config", "cc")
     path = {"PKG_CONFIG_PATH": config("--pkgconfigdir")[0]}
-    run("cmake", "-S", HERE / "cmake", "-B", tmp_path, environment=path)
+    run("cmake", "-G", "Ninja", "-S", HERE / "cmake", "-B", tmp_path, environment=path)
     run("cmake", "--build", tmp_path)
     assert run(tmp_path / "peak") == PEAK
 

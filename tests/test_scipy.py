@@ -274,6 +274,7 @@ def test_scipys_own_tests_of_leastsq_and_curve_fit(tmp_path: Path) -> None:
     assert tally["calls"] >= SCIPY_CALLS
 
 
+@own_nonfinite
 def test_intermediate_results_may_overflow() -> None:
     """Everything that the user sees is finite; R^T Q^T f is not."""
     rng = np.random.default_rng(0)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import build, config
+from programs import run as run_program
 from reference import bundled, missing
 
 from leastsq import get_library_dir
@@ -99,6 +101,35 @@ def test_show_config_tells_it(forced: bool) -> None:
 def test_an_unknown_name_is_an_error(name: str) -> None:
     done = run("import leastsq", name)
     assert f"ValueError: LEASTSQ_SIMD={name} is no instruction set of this machine" in done.stderr
+
+
+UNKNOWN_NAME = """
+#include <leastsq.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void)
+{
+    double x[2] = {3.0, 4.0};
+
+    printf("%g ", leastsq_enorm(2, x));
+    printf("%s ", leastsq_simd() == NULL ? "NULL" : leastsq_simd());
+    putenv("LEASTSQ_SIMD=");
+    puts(leastsq_simd());
+    return 0;
+}
+"""
+
+
+def test_an_unknown_name_in_a_c_program(tmp_path: Path) -> None:
+    """The baseline runs, for good, and the program can find out."""
+    source = tmp_path / "unknown.c"
+    source.write_text(UNKNOWN_NAME)
+    program = build(tmp_path, source, *config("--cflags", "--libs"))
+    environment = {"LEASTSQ_SIMD": "no-such-set"}
+    assert run_program(program, environment=environment) == "5 NULL baseline\n"
+    environment = {"LEASTSQ_SIMD": available()[0]}
+    assert run_program(program, environment=environment) == f"5 {available()[0]} {available()[0]}\n"
 
 
 @pytest.mark.parametrize("name", REGISTERS)

@@ -1,7 +1,7 @@
 /* Chooses the kernels for the machine it runs on, once, at first use.
  *
- * LEASTSQ_SIMD in the environment names the choice: baseline, avx2 or avx512. Results do not
- * depend on it, only speed does. */
+ * LEASTSQ_SIMD in the environment names the choice: baseline, avx2 or avx512; a name that is not
+ * one of this machine's, the baseline. Results do not depend on it, only speed does. */
 #include "kernels.h"
 #include "leastsq.h"
 

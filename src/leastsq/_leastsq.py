@@ -230,6 +230,8 @@ def leastsq(
     most_calls = as_c_int("maxfev", maxfev)
     if epsfcn is not None:
         epsfcn = as_number("epsfcn", epsfcn)
+        if epsfcn != epsfcn:  # the system's MINPACK may prefer a NaN to the machine epsilon
+            epsfcn = 0.0
     factor = as_number("factor", factor)
     full_output, col_deriv = bool(full_output), bool(col_deriv)
     x = _minpack.fresh_vector(x0)
