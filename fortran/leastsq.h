@@ -6,15 +6,15 @@
  * Conventions, for every function here:
  * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
- * - All arrays are the caller's, scratch included, and none is kept. Nothing is taken from the heap,
- *   and at most 36 kB from the stack: leastsq_qrfac beyond n = 4096, leastsq_qrsolv and its callers
- *   beyond n = 2048 go a slower way. Arrays of one call must not overlap.
+ * - All arrays are the caller's, scratch included, and none is kept. Nothing is taken from the
+ *   heap, and at most 36 kB from the stack: leastsq_qrfac beyond n = 4096, leastsq_qrsolv and its
+ *   callers beyond n = 2048 go a slower way. Arrays of one call must not overlap.
  * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.
- * - Where an intermediate result overflows and becomes NaN, the NaN loses every maximum, minimum and
- *   comparison, as by C's fmax and fmin; so do SciPy's results come about, while the 1980 library's
- *   depend on its compiler there. All of it is the system's own in a build on the system's MINPACK.
+ * - Where finite numbers of the user's lead to a NaN on the way, it loses every maximum and minimum,
+ *   as in C's fmax and fmin and in SciPy. The 1980 library leaves that to its compiler, and so does
+ *   a build on the system's MINPACK.
  */
 #ifndef LEASTSQ_H
 #define LEASTSQ_H
@@ -161,10 +161,10 @@ void leastsq_chkder(int m, int n, const double *x, double *fvec, double *fjac, i
 double leastsq_dpmpar(int i);
 
 /* Instruction set of the kernels in force: baseline, avx2 or avx512. The best of the machine, or
- * the one that the environment variable LEASTSQ_SIMD names when it is first needed. A name that this
- * machine does not have is an error where leastsq is imported into Python. Elsewhere there is nobody
- * to tell: the baseline runs, which is safe on every machine, and this function returns NULL while
- * LEASTSQ_SIMD has such a name. Results do not depend on it. */
+ * the one that the environment variable LEASTSQ_SIMD names when it is first needed. A name that
+ * is none of this machine's is an error where leastsq is imported into Python. Elsewhere there is
+ * nobody to tell: the baseline runs, which is safe on every machine, and this function returns
+ * NULL while LEASTSQ_SIMD has such a name. Results do not depend on it. */
 const char *leastsq_simd(void);
 
 /* The i-th instruction set of this machine, the best first; NULL beyond the last. */

@@ -97,8 +97,9 @@ contains
             a(j + 1:m, j) = a(j + 1:m, j)/(-rdiag(j))
             do first = j + 1, size(a, 2), size(multipliers)
                 last = min(size(a, 2), first + size(multipliers) - 1)
-                call reflect_block(j, m, pivot, a(:, j), a(:, first:last), multipliers, &
-                                   rdiag(first:last), reference(first:last))
+                call reflect_block(j, m, pivot, a(:, j), a(:, first:last), &
+                                   multipliers(:last - first + 1), rdiag(first:last), &
+                                   reference(first:last))
             end do
         end do
     end subroutine factor_by_blocks
@@ -202,14 +203,16 @@ contains
         logical, intent(in) :: pivot                         !! whether norms are wanted
         real(wp), intent(inout), contiguous :: v(:)          !! reflector j, from row j on; (lda)
         real(wp), intent(inout), contiguous :: columns(:, :) !! some columns after j; (lda, k)
-        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch; at least k
+        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch; (k)
         real(wp), intent(inout), contiguous :: norms(:)      !! norms left; (k)
         real(wp), intent(inout), contiguous :: reference(:)  !! norms last computed afresh; (k)
 
+        real(wp) :: nothing(0)
         integer :: k
 
-        call reflect(int(j, index_kind), int(m, index_kind), size(columns, 2, index_kind), 0_c_int, &
-                     v, v, 0.0_wp, columns, size(columns, 1, index_kind), multipliers, 0_c_int, v)
+        call reflect(int(j, index_kind), int(m, index_kind), size(columns, 2, index_kind), &
+                     0_c_int, v, v, 0.0_wp, columns, size(columns, 1, index_kind), multipliers, &
+                     0_c_int, nothing)
         multipliers = multipliers/v(j)
         call complete_row(j, m, pivot, v, columns, multipliers, norms, reference)
         do k = 1, size(columns, 2)

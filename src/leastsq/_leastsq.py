@@ -275,7 +275,8 @@ def leastsq(
 def _out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
     """Say which arguments are improper, after SciPy's words for it."""
     faults = ["x0 must not be empty"] * (n == 0)
-    faults += [f"{k}={value!r} must not be negative" for k, value in tolerances.items() if value < 0]
+    negative = [f"{name}={value!r}" for name, value in tolerances.items() if value < 0.0]
+    faults += [f"{fault} must not be negative" for fault in negative]
     faults += [f"factor={factor!r} must be positive"] * (factor <= 0.0)
     if scale is not None:
         bad = np.flatnonzero(scale <= 0.0)[:1].tolist()
