@@ -26,20 +26,27 @@ CHANGES = {
         """,
     ("qrfac", CORE.format("qrfac")): """
         when norms are recomputed     | downdate_trust = {0.05_wp -> 0.06_wp}
-        number of reflectors          | do j = 1, {min -> max}(m, size(a, 2))
+        number of reflectors          | do j = 1, {min -> max}(m, size(a, 2)) if (pivot) then
         zero column                   | if (rdiag(j) {/= -> ==} 0.0_wp) then
         reflector pending             | pending = rdiag(j) {/= -> ==} 0.0_wp
         sign of the norm              | if (a(j, j) {< -> >} 0.0_wp) norm = -norm
         one added to a reflector      | a(j, j) = a(j, j)/norm {+ -> -} 1.0_wp
         sign of the diagonal          | diagonal = {- -> +}norm
-        rows of a norm afresh         | enorm_of_difference(a(j + {1 -> 0}:m, k)
+        rows of a norm afresh         | enorm_of_difference(columns(j + {1 -> 0}:m, k)
         pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
         sign of what is pending       | y = y {- -> +} multiplier*v
         first of equal pivots         | if (norms(k) {> -> >=} norms(largest))
-        norm that moves aside         | element = norms({j -> largest})
-        norm that moves forward       | norms(j) = norms({largest -> j})
+        norm that moves aside         | element = x({j -> k})
+        norm that moves forward       | x(j) = x({k -> j})
+        multipliers that move         | call exchange(multipliers, j, {largest -> j})
         norm of the first pivot       | else if (j {== -> /=} 1) then norm = diagonal
         reference that moves aside    | reference(largest) = reference({j -> largest})
+        blocks: number of reflectors  | do j = 1, {min -> max}(m, size(a, 2)) if (pivot) call
+        blocks: zero column           | if (rdiag(j) {== -> /=} 0.0_wp) cycle
+        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}rdiag(j))
+        blocks: first column          | do first = j + {1 -> 2}, size(a, 2), size(multipliers)
+        blocks: last column           | first + size(multipliers) {- -> +} 1)
+        blocks: rows to subtract from | call subtract(columns(j + {1 -> 2}:m, k)
         """,
     ("qrfac", KERNELS): """
         reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
@@ -59,7 +66,7 @@ CHANGES = {
         reflect: next columns         | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1};
         finish_row: sign              | row[(first + k) * lda] {- -> +} t[first + k] * head
         finish_row: what is left      | rest = 1.0 {- -> +} component * component
-        finish_row: more was taken    | rest {< -> >} 0.0 ? 0.0 : rest
+        finish_row: more was taken    | rest {> -> <} 0.0 ? rest : 0.0
         finish_row: share of the norm | (part {* -> +} part) <= least
         finish_row: lost              | * part) {<= -> >} least
         finish_row: zero norm         | norm[k] {== -> !=} 0.0 ? 0.0 : left
@@ -100,7 +107,7 @@ CHANGES = {
         equal magnitudes              | if (abs(a) {< -> <=} abs(b)) then
         tangent or cotangent          | if (abs(a) {< -> >} abs(b)) then
         sign under the root           | quotient = b/a cosine = 0.5_wp/sqrt(0.25_wp {+ -> -}
-        diagonal of R put back        | s(j, j) = {diagonal -> sdiag}(j)
+        diagonal of R put back        | s(j, j) = {rdiag -> sdiag}(j)
         rank                          | if (sdiag(rank + 1) {== -> /=} 0.0_wp) exit
         last unknown                  | do j = rank, {1 -> 2}, -1
         first product                 | do i = j + {1 -> 2}, rank
@@ -114,20 +121,20 @@ CHANGES = {
         just inside                   | if (phi {<= -> <} bound_tolerance*delta) then
         full rank                     | if (rank {== -> /=} size(x)) then
         upper bound                   | upper = gradient_norm{/ -> *}delta
-        upper bound that underflows   | smallest_normal/{min -> max}(delta, bound_tolerance)
-        guess below the lower bound   | if (lower {> -> <} par) par = lower
-        guess above the upper bound   | if (upper {< -> >} par) par = upper
+        upper bound that underflows   | smallest_normal/{smaller -> larger}(delta, bound_tolerance)
+        guess below the lower bound   | par = smaller({larger -> smaller}(par, lower), upper)
+        guess above the upper bound   | par = {smaller -> larger}(larger(par, lower), upper)
         guess from nothing            | par = gradient_norm{/ -> *}length
-        parameter that is zero        | par = {max -> min}(smallest_normal, restart_fraction*upper)
+        parameter that is zero        | par = {larger -> smaller}(smallest_normal, restart_fraction
         just close enough             | if (abs(phi) {<= -> <} bound_tolerance*delta .or.
         close enough or last          | bound_tolerance*delta {.or. -> .and.} iteration ==
         stagnation                    | if (lower == 0.0_wp {.and. -> .or.} phi <= previous_phi
         stagnation inside             | .and. previous_phi {< -> >} 0.0_wp) return
         which side is lower           | if (phi {> -> <} 0.0_wp) lower =
-        new lower bound               | lower = {max -> min}(lower, par)
-        new upper bound               | upper = {min -> max}(upper, par)
+        new lower bound               | lower = {larger -> smaller}(lower, par)
+        new upper bound               | upper = {smaller -> larger}(upper, par)
         sign of the correction        | par {+ -> -} hebden_correction(phi, delta, work))
-        bound of the correction       | par = {max -> min}(lower, par +
+        bound of the correction       | par = {larger -> smaller}(lower, par +
         rank of R                     | if (r(rank + 1, rank + 1) {== -> /=} 0.0_wp) exit
         last unknown                  | do j = rank, {1 -> 2}, -1
         sign in the Newton step       | z(i) = z(i) {- -> +} r(i, j)*z(j)
@@ -139,6 +146,21 @@ CHANGES = {
         sign in the solve by columns  | z(i) = z(i) {- -> +} s(i, j)*z(j)
         Newton's quotient             | ((phi{/ -> *}delta)/norm)/norm
         first of the gradient         | do i = {1 -> 2}, j total = total + r(i, j)*qtb(i)
+        """,
+    ("lmpar", CORE.format("kinds")): """
+        larger of two                 | larger = b if (a {> -> <} b .or.
+        smaller of two                | smaller = b if (a {< -> >} b .or.
+        """,
+    ("fuzz", CORE.format("kinds")): """
+        larger than NaN               | larger = b if (a > b .or. b {/= -> ==} b) larger = a
+        smaller than NaN              | smaller = b if (a < b .or. b {/= -> ==} b) smaller = a
+        """,
+    ("fuzz", CORE.format("lmpar")): """
+        a NaN bounds the parameter    | par = {smaller(larger( -> min(max(}par, lower), upper)
+        """,
+    ("fuzz", ITERATION): """
+        a NaN is the largest cosine   | if (cosine {> -> /=} state%gnorm) state%gnorm = cosine
+        radius or NaN                 | shrink*{smaller -> min}(state%delta, step%length/
         """,
     ("fdjac2", CORE.format("fdjac2")): """
         larger relative error         | if (epsfcn {> -> <} machine_epsilon)
@@ -155,6 +177,11 @@ CHANGES = {
         past the rank                 | if (j {> -> >=} rank)
         which triangle                | c({max -> min}(ipvt(i), ipvt(j))
         last of the mirror            | do i = 1, j - {1 -> 2} c(i, j) = c(j, i)
+        """,
+    ("outputs", CORE.format("covar")): """
+        sign in the inverse of cov_x  | r(i, k) = r(i, k) {+ -> -} r(i, j)*r(j, k)
+        last of a sum of cov_x        | do i = 1, j - {1 -> 2} r(i, k) = r(i, k) + r(i, j)
+        sign of an element of cov_x   | r(j, k) = {- -> +}r(k, k)*r(j, k)
         """,
     ("chkder", CORE.format("chkder")): """
         step from zero                | if (step {== -> /=} 0.0_wp) step = relative_step
@@ -195,7 +222,7 @@ CHANGES = {
         sign in the parabola          | (step%slope {+ -> -} least_shrink*step%actual)
         just ten times                | most_shrink*step%fnorm {>= -> >} state%fnorm .or.
         too much shrinking            | .or. shrink {< -> >} most_shrink) then
-        radius or step                | shrink*{min -> max}(state%delta, step%length/most_shrink)
+        radius or step                | shrink*{smaller -> max}(state%delta, step%length/
         parameter shrinks             | state%par = state%par{/ -> *}shrink
         undamped                      | else if (state%par {== -> /=} 0.0_wp .or.
         just expands                  | .or. step%ratio {>= -> >} expand_ratio) then
@@ -219,10 +246,10 @@ CHANGES = {
         first radius                  | state%delta = settings%factor{* -> /}state%xnorm
         start at zero                 | if (state%delta {== -> /=} 0.0_wp) state%delta
         first of the gradient         | do i = {1 -> 2}, j total =
-        largest cosine                | state%gnorm = {max -> min}(state%gnorm
-        larger scaling                | diag = {max -> min}(diag, norms)
+        largest cosine                | if (cosine {> -> <} state%gnorm) state%gnorm = cosine
+        larger scaling                | if (norms(j) {> -> <} diag(j)) diag(j) = norms(j)
         sign of the step              | state%step(j) = {- -> +}state%step(j)
-        first step bounds the radius  | state%delta = {min -> max}(state%delta, step%length)
+        first step bounds the radius  | state%delta = {smaller -> max}(state%delta, step%length)
         only the first step           | if (state%iteration {== -> /=} 1) state%delta
         iterations shown              | mod(state%iteration - {1 -> 0}, settings%nprint)
         iterations counted            | state%iteration = state%iteration + {1 -> 2}

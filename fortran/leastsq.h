@@ -12,9 +12,9 @@
  * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.
- * - Where finite numbers of the user's lead to a NaN on the way, it loses every maximum and minimum,
- *   as in C's fmax and fmin and in SciPy. The 1980 library leaves that to its compiler, and so does
- *   a build on the system's MINPACK.
+ * - Where finite numbers of the user's lead to a NaN on the way, it loses every maximum and
+ *   minimum, as in C's fmax and fmin and in SciPy. The 1980 library leaves that to its compiler,
+ *   and so does a build on the system's MINPACK.
  */
 #ifndef LEASTSQ_H
 #define LEASTSQ_H

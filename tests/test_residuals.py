@@ -140,7 +140,7 @@ def test_a_bad_residual(bad: object, call: int, capfd: pytest.CaptureFixture[str
 @pytest.mark.parametrize("call", [1, 2, 5])
 def test_none_asks_for_the_return(n: int, call: int, capfd: pytest.CaptureFixture[str]) -> None:
     func = Sequence(*[lambda x: x**2 + 1.0] * (call - 1), lambda x: None)
-    error = raised(func, np.ones(n))
+    error = raised(func, np.full(n, 9.0))
     assert type(error) is TypeError
     assert str(error) == f"{NOT_FLOATS} It is None: was a `return` forgotten?"
     assert isinstance(error.__cause__, TypeError)

@@ -110,9 +110,9 @@ UNKNOWN_NAME = """
 
 int main(void)
 {
-    double x[2] = {3.0, 4.0};
+    double x[64] = {3.0, 4.0};
 
-    printf("%g ", leastsq_enorm(2, x));
+    printf("%g ", leastsq_enorm(64, x)); /* long enough to need a kernel */
     printf("%s ", leastsq_simd() == NULL ? "NULL" : leastsq_simd());
     putenv("LEASTSQ_SIMD=");
     puts(leastsq_simd());
