@@ -11,7 +11,7 @@ module leastsq_kinds
     real(wp), parameter :: machine_epsilon = epsilon(1.0_wp)
     real(wp), parameter :: smallest_normal = tiny(1.0_wp)
     real(wp), parameter :: largest_finite = huge(1.0_wp)
-    integer, parameter :: stack_capacity = 4096  !! reals of scratch that a routine has of its own
+    integer, parameter :: stack_capacity = 3840  !! reals of scratch a routine may have on the stack
 
 contains
 

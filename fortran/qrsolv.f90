@@ -33,7 +33,7 @@ contains
         n = size(x)
         call transpose_upper(r, x)
         work = qtb
-        if (n > short .and. 2*n <= stack_capacity) then
+        if (n > short .and. n <= stack_capacity/2) then
             call eliminate(min(most_rows, stack_capacity/n), ipvt, diag, r, rows, work)
         else
             call eliminate(1, ipvt, diag, r, sdiag, work)

@@ -64,7 +64,7 @@ def test_zeros_on_both_diagonals(door: Library, original: Library) -> None:
         _compare(door, original, (r, ipvt, diag, qtb))
 
 
-@pytest.mark.parametrize("n", [1400, 2048, 2049])
+@pytest.mark.parametrize("n", [1300, 1920, 1921])
 def test_more_rows_than_there_is_scratch_for(door: Library, original: Library, n: int) -> None:
     """Up to half of the scratch several rows of D are rotated at once, beyond it one by one."""
     rng = np.random.default_rng(28)
