@@ -111,6 +111,50 @@ def test_the_warning_can_be_an_error() -> None:
             leastsq(spoiled(decay, 3, np.nan), START)
 
 
+COLUMN = "the Jacobian (an element, or the norm of a column)"
+
+
+@pytest.mark.parametrize(
+    ("residual", "column", "ier", "culprits"),
+    [
+        ([1.0, 2.0], [1.7e308, 1.7e308], 4, COLUMN),
+        ([1.0, 2.0], [1.0, np.nan], 4, COLUMN),
+        ([1.0, 2.0], [np.inf, 1.0], 4, COLUMN),
+        ([1.7e308, 1e308], [1.0, 1.0], 4, "the norm of func(x)"),
+        ([1.0, np.inf], [1.0, 1.0], 4, "func(x)"),
+        ([1.0, -np.inf], [1.0, np.nan], 4, f"func(x), {COLUMN}"),
+        ([1.0, 2.0], [1e308, 1e308], None, None),
+    ],
+)
+def test_the_warning_says_what_is_not_finite(
+    residual: list, column: list, ier: int | None, culprits: str | None
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _, cov_x, _, _, ended = leastsq(
+            lambda x: residual, 1.0, Dfun=lambda x: column, full_output=True
+        )
+    words = [f"ier is {ier}, but x is no solution; not finite: {culprits}."] if culprits else []
+    assert [str(w.message) for w in caught] == words
+    assert cov_x is None or not words
+    assert ended == (ier or ended)
+
+
+def test_a_solve_that_goes_to_infinity_is_no_success() -> None:
+    """It ends as SciPy's does, with another ier than 4, and the warning says that x is infinite."""
+
+    def func(x: Array) -> Array:
+        return np.array([np.pi / 2 - np.arctan(x[0] * 1e-307), 0.1])
+
+    options: dict = {"Dfun": lambda x: [[-5e-310], [0.0]], "full_output": True}
+    with pytest.warns(RuntimeWarning, match="no solution; not finite: x") as caught:
+        x, cov_x, _, _, ier = leastsq(func, 1.7e308, **options)
+    assert [w.filename for w in caught] == [__file__]
+    assert (abs(x[0]), cov_x) == (np.inf, None)
+    assert ier != 4
+    assert f"ier is {ier}," in str(caught[0].message)
+
+
 # The Jacobian
 
 

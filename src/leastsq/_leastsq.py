@@ -285,27 +285,17 @@ def _out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: 
 
 
 def _not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
-    """Say what is not finite where a solve has ended, for a warning.
-
-    A Jacobian with an element that is not finite leaves a NaN among its factors; a column of finite
-    numbers whose norm overflows leaves an infinite diagonal element of R.
-    """
+    """Say what is not finite where a solve has ended, for a warning."""
     culprits = []
     if not np.isfinite(x).all():
-        culprits.append("an element of x")
+        culprits.append("x")
     if not np.isfinite(fvec).all():
-        culprits.append("an element of func(x)")
+        culprits.append("func(x)")
     elif not np.isfinite(_minpack.enorm(fvec)):
         culprits.append("the norm of func(x)")
-    if np.isnan(fjac).any():
-        culprits.append("an element of the Jacobian or of its factors")
-    elif not np.isfinite(np.triu(fjac.T[: x.size])).all():
-        culprits.append("the norm of a column of the Jacobian")
-    subject = " and ".join(culprits)
-    return (
-        f"The solve ended with ier {ier}, but x is no solution: {subject} "
-        f"{'is' if len(culprits) == 1 else 'are'} not finite."
-    )
+    if not np.isfinite(np.triu(fjac.T[: x.size])).all():
+        culprits.append("the Jacobian (an element, or the norm of a column)")
+    return f"ier is {ier}, but x is no solution; not finite: {', '.join(culprits)}."
 
 
 def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
