@@ -4,7 +4,7 @@
 # usage: ci/wheel.sh [3.11 3.12 3.13]; the wheels are left in build/wheels
 source "$(dirname "$0")/common.sh"
 
-declare -A OLDEST_NUMPY=([3.11]=2.0.0 [3.12]=2.0.0 [3.13]=2.1.0 [3.14]=2.3.2)
+declare -A OLDEST_NUMPY=([3.11]=2.0.0 [3.12]=2.0.0 [3.13]=2.1.0 [3.14]=2.3.2 [3.15]=2.5.2)
 # Of the suite, what needs neither SciPy nor the distribution's libraries.
 TESTS=(callables config doors inputs options outputs package reentrancy residuals)
 
