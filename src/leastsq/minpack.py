@@ -101,7 +101,8 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
     ipvt, rdiag, acnorm = np.arange(n, dtype=np.int32), np.zeros(n), np.zeros(n)
     if qr.size:
         _minpack.qrfac(qr, int(pivot), ipvt, rdiag, acnorm)
-        ipvt -= bool(pivot)
+        if pivot:
+            ipvt -= 1
     return qr, ipvt, rdiag, acnorm
 
 
