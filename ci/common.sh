@@ -48,15 +48,15 @@ missing_python() {
     python_is_complete || missing_packages "$name" "$name-dev" "$name-venv"
 }
 
-# Installs Debian packages, or names all that are missing where it may not.
+# Installs Debian packages, or names them where it may not, and those for the tests with them.
 install_packages() {
-    local sudo=()
+    local sudo=() all
     (($#)) || return 0
     ((EUID == 0)) || sudo=(sudo -n)
     if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
-        die "please install: $* (Debian, Ubuntu: sudo apt-get install $*)
-for ci/demo.sh and ci/test.sh together: $(missing_packages "${TEST_PACKAGES[@]}" | xargs)" \
-            "$(missing_python | xargs)"
+        all=$({ missing_packages "${TEST_PACKAGES[@]}" && missing_python; } | xargs)
+        [[ $all == "$*" ]] || printf 'ci/test.sh will need: %s\n' "$all" >&2
+        die "please install: $* (Debian, Ubuntu: sudo apt-get install $*)"
     fi
     say "apt-get install $*"
     quietly "${sudo[@]}" apt-get update

@@ -160,7 +160,6 @@ CHANGES = {
         """,
     ("fuzz", ITERATION): """
         a NaN is the largest cosine   | if (cosine {> -> /=} state%gnorm) state%gnorm = cosine
-        radius or NaN                 | shrink*{smaller -> min}(state%delta, step%length/
         """,
     ("fdjac2", CORE.format("fdjac2")): """
         larger relative error         | if (epsfcn {> -> <} machine_epsilon)
