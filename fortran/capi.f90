@@ -4,10 +4,10 @@ module leastsq_capi
     use leastsq_kinds, only: wp, machine_epsilon, smallest_normal, largest_finite
     use leastsq_status, only: improper_input, orthogonal_residual, gtol_too_small
     use leastsq_callbacks, only: residual_function, jacobian_function, for_jacobian
-    use leastsq_problem, only: controls, fit
-    use leastsq_levenberg_marquardt, only: levenberg_marquardt
-    use leastsq_lmdif_module, only: difference_problem
-    use leastsq_lmder_module, only: analytic_problem
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, associate_arrays, &
+                             wants_jacobian, wants_differences
+    use leastsq_lmdif_module, only: lmdif
+    use leastsq_lmder_module, only: lmder
     use leastsq_enorm_module, only: enorm
     use leastsq_qrfac_module, only: qrfac
     use leastsq_qrsolv_module, only: qrsolv
@@ -57,15 +57,15 @@ contains
         real(wp), intent(inout), target :: wa4(m)          !! scratch
         integer(c_int) :: info
 
-        type(difference_problem) :: task
-        type(controls) :: settings
-        type(fit) :: state
+        type(solve_arrays) :: arrays
+        type(solve_state) :: state
 
-        task = difference_problem(m=m, n=n, fcn=fcn, data=p, epsfcn=epsfcn)
-        settings = controls(ftol, xtol, gtol, maxfev, mode, factor, nprint)
-        state = fit(x, fvec, fjac, diag, qtf, ipvt, wa1, wa2, wa3, wa4)
-        info = levenberg_marquardt(task, settings, state)
-        nfev = task%nfev
+        call associate_arrays(m, n, ldfjac, x, fvec, fjac, diag, qtf, ipvt, wa1, wa2, wa3, wa4, &
+                              arrays)
+        call lmdif(fcn, p, solve_options(ftol, xtol, gtol, epsfcn, factor, maxfev, mode, &
+                                         wants_differences), nprint, arrays, state)
+        info = state%info
+        nfev = state%nfev
     end function leastsq_lmdif
 
     !> Minimises a sum of squares, Jacobian by the user.
@@ -98,16 +98,16 @@ contains
         real(wp), intent(inout), target :: wa4(m)          !! scratch
         integer(c_int) :: info
 
-        type(analytic_problem) :: task
-        type(controls) :: settings
-        type(fit) :: state
+        type(solve_arrays) :: arrays
+        type(solve_state) :: state
 
-        task = analytic_problem(m=m, n=n, fcn=fcn, data=p, fjac=fjac)
-        settings = controls(ftol, xtol, gtol, maxfev, mode, factor, nprint)
-        state = fit(x, fvec, fjac, diag, qtf, ipvt, wa1, wa2, wa3, wa4)
-        info = levenberg_marquardt(task, settings, state)
-        nfev = task%nfev
-        njev = task%njev
+        call associate_arrays(m, n, ldfjac, x, fvec, fjac, diag, qtf, ipvt, wa1, wa2, wa3, wa4, &
+                              arrays)
+        call lmder(fcn, p, solve_options(ftol, xtol, gtol, 0.0_wp, factor, maxfev, mode, &
+                                         wants_jacobian), nprint, arrays, state)
+        info = state%info
+        nfev = state%nfev
+        njev = state%njev
     end function leastsq_lmder
 
     !> leastsq_lmdif with defaults, its arrays cut from wa.

@@ -1,8 +1,9 @@
-!> The Levenberg-Marquardt iteration, shared by lmdif and lmder.
+!> The Levenberg-Marquardt iteration, as two procedures: start, and resume with an answer.
 !>
 !> Moré (1978), algorithm (7.1): a trust region of radius delta around x, measured by ||D p||; the
 !> step p minimises the linear model ||f + J p|| in it; the gain ratio of actual to predicted
 !> reduction decides on the step and on the next radius.
+!> Nobody is called from here: state%request says what is wanted, a driver answers and resumes.
 !> The order of operations is part of the contract: it is MINPACK's, element by element.
 module leastsq_levenberg_marquardt
     use, intrinsic :: iso_c_binding, only: c_int
@@ -10,152 +11,204 @@ module leastsq_levenberg_marquardt
     use leastsq_status, only: improper_input, converged_reduction, converged_step, converged_both, &
                               orthogonal_residual, too_many_evaluations, ftol_too_small, &
                               xtol_too_small, gtol_too_small
-    use leastsq_problem, only: problem, controls, fit, controls_are_proper
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, options_are_proper, &
+                             not_finished, wants_nothing, wants_residual, wants_jacobian, &
+                             wants_first_residual
     use leastsq_enorm_module, only: enorm, column_norms
     use leastsq_qrfac_module, only: factor
     use leastsq_lmpar_module, only: lmpar
     implicit none(type, external)
     private
 
-    public :: levenberg_marquardt, update_radius, measure_reductions, convergence, trial
-
-    integer(c_int), parameter :: running = improper_input  !! no ending yet: codes start above it
+    public :: start, resume, trial_step, measure_reductions, update_radius, convergence
 
     real(wp), parameter :: accept_ratio = 1.0e-4_wp    !! gain ratio from which a step is taken
     real(wp), parameter :: shrink_ratio = 0.25_wp      !! gain ratio up to which the radius shrinks
     real(wp), parameter :: expand_ratio = 0.75_wp      !! gain ratio from which the radius grows
     real(wp), parameter :: least_shrink = 0.5_wp
-    real(wp), parameter :: most_shrink = 0.1_wp        !! also: 1/10 of a norm is a drastic change
+    real(wp), parameter :: most_shrink = 0.1_wp
+    real(wp), parameter :: failure_factor = 0.1_wp     !! times the new norm at least the old: failed
+    real(wp), parameter :: least_step = 0.1_wp         !! over the radius that is to shrink
 
-    !> One trial step and how the residual answered.
-    type :: trial
+    !> How the residual answered a trial step.
+    type :: trial_step
         real(wp) :: length    !! ||D p||
         real(wp) :: fnorm     !! ||f(x + p)||
         real(wp) :: actual    !! relative reduction of the sum of squares
         real(wp) :: predicted !! the same by the linear model
         real(wp) :: slope     !! scaled directional derivative along p
         real(wp) :: ratio     !! actual over predicted
-    end type trial
+    end type trial_step
 
 contains
 
-    !> Runs a solve to its end and returns the exit code.
-    recursive function levenberg_marquardt(task, settings, state) result(info)
-        class(problem), intent(inout) :: task   !! residual and Jacobian
-        type(controls), intent(in) :: settings  !! tolerances and limits
-        type(fit), intent(inout) :: state       !! x on entry; everything else on return
-        integer(c_int) :: info
+    !> Begins a solve at arrays%x, or ends it at once where an argument is out of range.
+    pure subroutine start(options, arrays, state)
+        type(solve_options), intent(in) :: options !! what the user chose
+        type(solve_arrays), intent(in) :: arrays   !! x and, if it is the user's, diag
+        type(solve_state), intent(out) :: state    !! of the new solve
 
-        integer(c_int) :: ignored
+        state%info = improper_input
+        if (.not. options_are_proper(options, arrays)) return
+        state%info = not_finished
+        state%request = wants_first_residual
+    end subroutine start
 
-        info = improper_input
-        if (controls_are_proper(settings, task%m, task%n, size(state%fjac, 1), state%diag)) then
-            info = iterate(task, settings, state)
+    !> Takes what was wanted, or its refusal, and goes on until something is wanted again.
+    pure subroutine resume(options, flag, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        integer(c_int), intent(in) :: flag          !! negative: refused, which ends the solve
+        type(solve_arrays), intent(inout) :: arrays !! the answer among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
+
+        call count_evaluations(size(arrays%x), state)
+        if (flag < 0) then
+            call finish(flag, state)
+            return
         end if
-        if (settings%nprint > 0) ignored = task%report(state)
-    end function levenberg_marquardt
+        select case (state%request)
+        case (wants_first_residual)
+            state%fnorm = enorm(arrays%fvec)
+            state%request = options%request
+        case (wants_residual)
+            call after_residual(options, arrays, state)
+        case default
+            call after_jacobian(options, arrays, state)
+        end select
+    end subroutine resume
 
-    !> The outer loop: a Jacobian and its factors, then trial steps until one is taken.
-    recursive function iterate(task, settings, state) result(info)
-        class(problem), intent(inout) :: task   !! residual and Jacobian
-        type(controls), intent(in) :: settings  !! what the user chose
-        type(fit), intent(inout) :: state       !! the solve so far
-        integer(c_int) :: info
+    !> Counts what was wanted, whether it was answered or refused.
+    pure subroutine count_evaluations(n, state)
+        integer, intent(in) :: n                  !! number of parameters
+        type(solve_state), intent(inout) :: state !! the solve so far
+
+        select case (state%request)
+        case (wants_first_residual, wants_residual)
+            state%nfev = state%nfev + 1
+        case (wants_jacobian)
+            state%njev = state%njev + 1
+        case default
+            state%nfev = state%nfev + n
+        end select
+    end subroutine count_evaluations
+
+    !> Ends the solve.
+    pure subroutine finish(info, state)
+        integer(c_int), intent(in) :: info        !! exit code
+        type(solve_state), intent(inout) :: state !! the solve so far
+
+        state%info = info
+        state%request = wants_nothing
+    end subroutine finish
+
+    !> After a Jacobian: factor, scale, test the gradient, choose a step.
+    pure subroutine after_jacobian(options, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        type(solve_arrays), intent(inout) :: arrays !! the Jacobian among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
 
         logical :: finite
 
-        info = min(running, task%residual(state%x, state%fvec))
-        if (info < running) return
-        state%fnorm = enorm(state%fvec)
-        do while (info == running)
-            info = min(running, task%jacobian(state))
-            if (info == running) info = report_if_due(task, settings, state)
-            if (info < running) return
-            call factor_jacobian(task%m, state, finite)
-            if (state%iteration == 1) call start_trust_region(settings, state)
-            call measure_gradient(state)
-            if (state%gnorm <= settings%gtol .or. .not. finite) then
-                info = orthogonal_residual
-                return
-            end if
-            if (settings%mode /= 2) call enlarge_scaling(state%trial_x, state%diag)
-            info = step_until_accepted(task, settings, state)
-        end do
-    end function iterate
+        call factor_jacobian(state%fnorm, arrays, finite)
+        if (state%iteration == 1) call start_trust_region(options, arrays, state)
+        call measure_gradient(arrays, state)
+        if (state%gnorm <= options%gtol .or. .not. finite) then
+            call finish(orthogonal_residual, state)
+            return
+        end if
+        if (options%mode /= 2) call enlarge_scaling(arrays%column_norms, arrays%diag)
+        call choose_step(arrays, state)
+    end subroutine after_jacobian
 
-    !> Shows the iterate to the user in the first iteration and every nprint after it.
-    recursive function report_if_due(task, settings, state) result(info)
-        class(problem), intent(inout) :: task   !! residual and Jacobian
-        type(controls), intent(in) :: settings  !! what the user chose
-        type(fit), intent(inout) :: state       !! the solve so far
+    !> After a trial point: gain ratio, radius, perhaps the step; then stop, or another Jacobian, or
+    !> another step in a smaller region.
+    pure subroutine after_residual(options, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        type(solve_arrays), intent(inout) :: arrays !! residual at the trial point among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
+
+        type(trial_step) :: step
         integer(c_int) :: info
 
-        info = running
-        if (settings%nprint <= 0) return
-        if (mod(state%iteration - 1, settings%nprint) /= 0) return
-        info = min(running, task%report(state))
-    end function report_if_due
+        step%length = state%step_length
+        step%fnorm = enorm(arrays%trial_fvec)
+        call measure_reductions(arrays, state, step)
+        call update_radius(step, state)
+        if (step%ratio >= accept_ratio) call accept(step, arrays, state)
+        info = convergence(step, state, options)
+        if (info /= not_finished) then
+            call finish(info, state)
+        else if (step%ratio < accept_ratio) then
+            call choose_step(arrays, state)
+        else  ! where the ratio is NaN, too
+            state%request = options%request
+        end if
+    end subroutine after_residual
 
-    !> Factors the Jacobian and projects the residual; leaves the column norms in trial_x.
-    pure subroutine factor_jacobian(m, state, finite)
-        integer, intent(in) :: m           !! number of residuals
-        type(fit), intent(inout) :: state  !! the solve so far
-        logical, intent(out) :: finite     !! whether all of fnorm and the Jacobian was
+    !> Factors the Jacobian and projects the residual; leaves its column norms.
+    pure subroutine factor_jacobian(fnorm, arrays, finite)
+        real(wp), intent(in) :: fnorm               !! norm of the residual
+        type(solve_arrays), intent(inout) :: arrays !! Jacobian and residual, then factors and qtf
+        logical, intent(out) :: finite              !! whether fnorm and all of the Jacobian are
 
-        integer :: i, j
+        integer :: i, j, m
 
-        call column_norms(m, state%fjac, state%trial_x)
-        finite = is_finite(state%fnorm)
-        do j = 1, size(state%x)
-            if (is_finite(state%trial_x(j))) cycle
+        m = size(arrays%fvec)
+        call column_norms(m, arrays%fjac, arrays%column_norms)
+        finite = is_finite(fnorm)
+        do j = 1, size(arrays%x)
+            if (is_finite(arrays%column_norms(j))) cycle
             do i = 1, m
-                finite = finite .and. is_finite(state%fjac(i, j))
+                finite = finite .and. is_finite(arrays%fjac(i, j))
             end do
         end do
-        call copy(state%fvec, state%trial_fvec)
-        call factor(m, state%fjac, .true., state%ipvt, state%step, state%trial_x, state%scaled, &
-                    state%qtf, state%trial_fvec)
-        do j = 1, size(state%x)
-            state%fjac(j, j) = state%step(j)
-            state%qtf(j) = state%trial_fvec(j)
+        call copy(arrays%fvec, arrays%rotated_fvec)
+        call factor(m, arrays%fjac, .true., arrays%ipvt, arrays%rdiag, arrays%column_norms, &
+                    arrays%scratch, arrays%qtf, arrays%rotated_fvec)
+        do j = 1, size(arrays%x)
+            arrays%fjac(j, j) = arrays%rdiag(j)
+            arrays%qtf(j) = arrays%rotated_fvec(j)
         end do
     end subroutine factor_jacobian
 
     !> First scaling, from the column norms unless it is the user's, and first radius.
-    pure subroutine start_trust_region(settings, state)
-        type(controls), intent(in) :: settings  !! what the user chose
-        type(fit), intent(inout) :: state       !! the solve so far
+    pure subroutine start_trust_region(options, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        type(solve_arrays), intent(inout) :: arrays !! x and column norms, then the scaling
+        type(solve_state), intent(inout) :: state   !! the solve so far
 
         integer :: j
 
-        do j = 1, size(state%x)
-            if (settings%mode /= 2) then
-                state%diag(j) = state%trial_x(j)
-                if (state%diag(j) == 0.0_wp) state%diag(j) = 1.0_wp
+        do j = 1, size(arrays%x)
+            if (options%mode /= 2) then
+                arrays%diag(j) = arrays%column_norms(j)
+                if (arrays%diag(j) == 0.0_wp) arrays%diag(j) = 1.0_wp
             end if
-            state%scaled(j) = state%diag(j)*state%x(j)
+            arrays%scaled_x(j) = arrays%diag(j)*arrays%x(j)
         end do
-        state%xnorm = enorm(state%scaled)
-        state%delta = settings%factor*state%xnorm
-        if (state%delta == 0.0_wp) state%delta = settings%factor
+        state%xnorm = enorm(arrays%scaled_x)
+        state%delta = options%factor*state%xnorm
+        if (state%delta == 0.0_wp) state%delta = options%factor
     end subroutine start_trust_region
 
     !> Largest cosine between the residual and a column of the Jacobian.
-    pure subroutine measure_gradient(state)
-        type(fit), intent(inout) :: state  !! the solve so far
+    pure subroutine measure_gradient(arrays, state)
+        type(solve_arrays), intent(in) :: arrays  !! factors, qtf, column norms
+        type(solve_state), intent(inout) :: state !! the solve so far
 
-        real(wp) :: total, cosine
+        real(wp) :: total, cosine, norm
         integer :: i, j
 
         state%gnorm = 0.0_wp
         if (state%fnorm == 0.0_wp) return
-        do j = 1, size(state%x)
-            if (state%trial_x(state%ipvt(j)) == 0.0_wp) cycle
+        do j = 1, size(arrays%x)
+            norm = arrays%column_norms(arrays%ipvt(j))
+            if (norm == 0.0_wp) cycle
             total = 0.0_wp
             do i = 1, j
-                total = total + state%fjac(i, j)*(state%qtf(i)/state%fnorm)
+                total = total + arrays%fjac(i, j)*(arrays%qtf(i)/state%fnorm)
             end do
-            cosine = abs(total/state%trial_x(state%ipvt(j)))
+            cosine = abs(total/norm)
             if (cosine > state%gnorm) state%gnorm = cosine  ! a NaN is no maximum
         end do
     end subroutine measure_gradient
@@ -172,79 +225,60 @@ contains
         end do
     end subroutine enlarge_scaling
 
-    !> The inner loop: trial steps in a shrinking region until one is taken or the solve ends.
-    recursive function step_until_accepted(task, settings, state) result(info)
-        class(problem), intent(inout) :: task   !! residual and Jacobian
-        type(controls), intent(in) :: settings  !! what the user chose
-        type(fit), intent(inout) :: state       !! the solve so far
-        integer(c_int) :: info
-
-        type(trial) :: step
-
-        do
-            call choose_step(state, step)
-            info = min(running, task%residual(state%trial_x, state%trial_fvec))
-            if (info < running) return
-            step%fnorm = enorm(state%trial_fvec)
-            call measure_reductions(state, step)
-            call update_radius(step, state)
-            if (step%ratio >= accept_ratio) call accept(step, state)
-            info = convergence(step, state, settings, task%nfev)
-            if (info /= running .or. .not. step%ratio < accept_ratio) return  ! a NaN ends it too
-        end do
-    end function step_until_accepted
-
     !> Levenberg-Marquardt step for the present radius; the first one also bounds the radius.
-    pure subroutine choose_step(state, step)
-        type(fit), intent(inout) :: state   !! the solve so far
-        type(trial), intent(inout) :: step  !! the trial step
+    pure subroutine choose_step(arrays, state)
+        type(solve_arrays), intent(inout) :: arrays !! factors, scaling, qtf; then the trial point
+        type(solve_state), intent(inout) :: state   !! the solve so far
 
         integer :: j, n
 
-        n = size(state%x)
-        call lmpar(state%fjac, state%ipvt, state%diag, state%qtf, state%delta, state%par, &
-                   state%step, state%trial_x, state%scaled, state%trial_fvec(:n))
+        n = size(arrays%x)
+        call lmpar(arrays%fjac, arrays%ipvt, arrays%diag, arrays%qtf, state%delta, state%par, &
+                   arrays%step, arrays%sdiag, arrays%scratch, arrays%trial_fvec(:n))
         do j = 1, n
-            state%step(j) = -state%step(j)
-            state%trial_x(j) = state%x(j) + state%step(j)
-            state%scaled(j) = state%diag(j)*state%step(j)
+            arrays%step(j) = -arrays%step(j)
+            arrays%trial_x(j) = arrays%x(j) + arrays%step(j)
+            arrays%scaled_step(j) = arrays%diag(j)*arrays%step(j)
         end do
-        step%length = enorm(state%scaled)
-        if (state%iteration == 1) state%delta = smaller(state%delta, step%length)
+        state%step_length = enorm(arrays%scaled_step)
+        if (state%iteration == 1) state%delta = smaller(state%delta, state%step_length)
+        state%request = wants_residual
     end subroutine choose_step
 
     !> Actual and predicted reduction and their ratio, sec. 4 of the paper.
     !>
     !> A residual norm that is not finite, or is ten times what it was, is a failed step.
-    pure subroutine measure_reductions(state, step)
-        type(fit), intent(inout) :: state   !! the solve so far
-        type(trial), intent(inout) :: step  !! the trial step
+    pure subroutine measure_reductions(arrays, state, step)
+        type(solve_arrays), intent(inout) :: arrays !! factors and step
+        type(solve_state), intent(in) :: state      !! the solve so far
+        type(trial_step), intent(inout) :: step     !! length and norm, then all the rest
 
-        real(wp) :: model_change, damping
+        real(wp) :: change, damping
         integer :: i, j
 
         step%actual = -1.0_wp
-        if (most_shrink*step%fnorm < state%fnorm) then
+        if (failure_factor*step%fnorm < state%fnorm) then
             step%actual = 1.0_wp - (step%fnorm/state%fnorm)**2
         end if
-        do j = 1, size(state%step)
-            state%scaled(j) = 0.0_wp
+        do j = 1, size(arrays%step)
+            arrays%model_change(j) = 0.0_wp
             do i = 1, j
-                state%scaled(i) = state%scaled(i) + state%fjac(i, j)*state%step(state%ipvt(j))
+                arrays%model_change(i) = arrays%model_change(i) &
+                                         + arrays%fjac(i, j)*arrays%step(arrays%ipvt(j))
             end do
         end do
-        model_change = enorm(state%scaled)/state%fnorm
+        change = enorm(arrays%model_change)/state%fnorm
         damping = (sqrt(state%par)*step%length)/state%fnorm
-        step%predicted = model_change**2 + damping**2/0.5_wp
-        step%slope = -(model_change**2 + damping**2)
+        step%predicted = change**2 + damping**2/0.5_wp
+        step%slope = -(change**2 + damping**2)
         step%ratio = 0.0_wp
         if (step%predicted /= 0.0_wp) step%ratio = step%actual/step%predicted
     end subroutine measure_reductions
 
     !> Radius and parameter for the next step, algorithm (7.1), part (d).
     pure subroutine update_radius(step, state)
-        type(trial), intent(in) :: step    !! the trial step
-        type(fit), intent(inout) :: state  !! the solve so far
+        type(trial_step), intent(in) :: step      !! the trial step
+        type(solve_state), intent(inout) :: state !! the solve so far
 
         real(wp) :: shrink
 
@@ -253,10 +287,10 @@ contains
             if (step%actual < 0.0_wp) then
                 shrink = least_shrink*step%slope/(step%slope + least_shrink*step%actual)
             end if
-            if (most_shrink*step%fnorm >= state%fnorm .or. shrink < most_shrink) then
+            if (failure_factor*step%fnorm >= state%fnorm .or. shrink < most_shrink) then
                 shrink = most_shrink
             end if
-            state%delta = shrink*smaller(state%delta, step%length/most_shrink)
+            state%delta = shrink*smaller(state%delta, step%length/least_step)
             state%par = state%par/shrink
         else if (state%par == 0.0_wp .or. step%ratio >= expand_ratio) then
             state%delta = step%length/0.5_wp
@@ -265,18 +299,19 @@ contains
     end subroutine update_radius
 
     !> Moves to the trial point.
-    pure subroutine accept(step, state)
-        type(trial), intent(in) :: step    !! the trial step
-        type(fit), intent(inout) :: state  !! the solve so far
+    pure subroutine accept(step, arrays, state)
+        type(trial_step), intent(in) :: step        !! the trial step
+        type(solve_arrays), intent(inout) :: arrays !! the trial point among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
 
         integer :: j
 
-        do j = 1, size(state%x)
-            state%x(j) = state%trial_x(j)
-            state%trial_x(j) = state%diag(j)*state%x(j)
+        do j = 1, size(arrays%x)
+            arrays%x(j) = arrays%trial_x(j)
+            arrays%scaled_x(j) = arrays%diag(j)*arrays%x(j)
         end do
-        call copy(state%trial_fvec, state%fvec)
-        state%xnorm = enorm(state%trial_x)
+        call copy(arrays%trial_fvec, arrays%fvec)
+        state%xnorm = enorm(arrays%scaled_x)
         state%fnorm = step%fnorm
         state%iteration = state%iteration + 1
     end subroutine accept
@@ -290,20 +325,19 @@ contains
     end subroutine copy
 
     !> The stop tests: first those of success, then those of a solve that cannot go on.
-    pure function convergence(step, state, settings, nfev) result(info)
-        type(trial), intent(in) :: step         !! the trial step
-        type(fit), intent(in) :: state          !! the solve so far
-        type(controls), intent(in) :: settings  !! what the user chose
-        integer(c_int), intent(in) :: nfev      !! residual evaluations so far
+    pure function convergence(step, state, options) result(info)
+        type(trial_step), intent(in) :: step       !! the trial step
+        type(solve_state), intent(in) :: state     !! the solve so far
+        type(solve_options), intent(in) :: options !! what the user chose
         integer(c_int) :: info
 
-        info = running
-        if (reductions_within(settings%ftol, step)) info = converged_reduction
-        if (state%delta <= settings%xtol*state%xnorm) then
+        info = not_finished
+        if (reductions_within(options%ftol, step)) info = converged_reduction
+        if (state%delta <= options%xtol*state%xnorm) then
             info = merge(converged_both, converged_step, info == converged_reduction)
         end if
-        if (info /= running) return
-        if (nfev >= settings%maxfev) info = too_many_evaluations
+        if (info /= not_finished) return
+        if (state%nfev >= options%maxfev) info = too_many_evaluations
         if (reductions_within(machine_epsilon, step)) info = ftol_too_small
         if (state%delta <= machine_epsilon*state%xnorm) info = xtol_too_small
         if (state%gnorm <= machine_epsilon) info = gtol_too_small
@@ -312,7 +346,7 @@ contains
     !> Whether actual and predicted reduction are small and agree well enough.
     pure function reductions_within(tolerance, step)
         real(wp), intent(in) :: tolerance  !! bound on both reductions
-        type(trial), intent(in) :: step    !! the trial step
+        type(trial_step), intent(in) :: step    !! the trial step
         logical :: reductions_within
 
         reductions_within = abs(step%actual) <= tolerance .and. step%predicted <= tolerance &

@@ -1,67 +1,48 @@
-!> The least-squares problem whose Jacobian the user computes.
+!> lmder: answers a solve with a user's residual and Jacobian.
 module leastsq_lmder_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
-    use leastsq_kinds, only: wp
     use leastsq_callbacks, only: jacobian_function, for_report, for_residual, for_jacobian
-    use leastsq_problem, only: problem, fit
+    use leastsq_levenberg_marquardt, only: start, resume
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, report_is_due, &
+                             wants_nothing, wants_residual, wants_first_residual
     implicit none(type, external)
     private
 
-    public :: analytic_problem
-
-    !> A residual and its Jacobian in one function.
-    type, extends(problem) :: analytic_problem
-        procedure(jacobian_function), pointer, nopass :: fcn
-        type(c_ptr) :: data                                  !! handed to fcn
-        real(wp), pointer, contiguous :: fjac(:, :)          !! Jacobian; (ldfjac, n)
-    contains
-        procedure :: residual
-        procedure :: jacobian
-        procedure :: report
-    end type analytic_problem
+    public :: lmder
 
 contains
 
-    !> One evaluation of the residual.
-    recursive function residual(self, x, fvec) result(flag)
-        class(analytic_problem), intent(inout) :: self  !! the problem
-        real(wp), intent(in), contiguous :: x(:)        !! parameters; (n)
-        real(wp), intent(inout), contiguous :: fvec(:)  !! residuals; (m)
-        integer(c_int) :: flag
+    !> Runs a solve to its end.
+    recursive subroutine lmder(fcn, data, options, nprint, arrays, state)
+        procedure(jacobian_function) :: fcn         !! residual and Jacobian
+        type(c_ptr), intent(in) :: data             !! passed through to fcn
+        type(solve_options), intent(in) :: options  !! what the user chose
+        integer(c_int), intent(in) :: nprint        !! iterations between reports, or 0
+        type(solve_arrays), intent(inout) :: arrays !! x on entry; everything else on return
+        type(solve_state), intent(out) :: state     !! how it ended
 
-        flag = call_fcn(self, x, fvec, self%fjac, for_residual)
-        self%nfev = self%nfev + 1
-    end function residual
+        integer(c_int) :: flag, ldfjac, m, n
 
-    !> One evaluation of the Jacobian.
-    recursive function jacobian(self, state) result(flag)
-        class(analytic_problem), intent(inout) :: self  !! the problem
-        type(fit), intent(inout) :: state               !! the solve so far
-        integer(c_int) :: flag
-
-        flag = call_fcn(self, state%x, state%fvec, state%fjac, for_jacobian)
-        self%njev = self%njev + 1
-    end function jacobian
-
-    !> A call of fcn that is not counted.
-    recursive function report(self, state) result(flag)
-        class(analytic_problem), intent(inout) :: self  !! the problem
-        type(fit), intent(inout) :: state               !! the solve so far
-        integer(c_int) :: flag
-
-        flag = call_fcn(self, state%x, state%fvec, state%fjac, for_report)
-    end function report
-
-    !> The user's function for one of its three purposes.
-    recursive function call_fcn(self, x, fvec, fjac, iflag) result(flag)
-        type(analytic_problem), intent(in) :: self         !! the problem
-        real(wp), intent(in), contiguous :: x(:)           !! parameters; (n)
-        real(wp), intent(inout), contiguous :: fvec(:)     !! residuals; (m)
-        real(wp), intent(inout), contiguous :: fjac(:, :)  !! Jacobian; (ldfjac, n)
-        integer(c_int), intent(in) :: iflag                !! purpose of the call
-        integer(c_int) :: flag
-
-        flag = self%fcn(self%data, self%m, self%n, x, fvec, fjac, size(fjac, 1), iflag)
-    end function call_fcn
+        m = size(arrays%fvec)
+        n = size(arrays%x)
+        ldfjac = size(arrays%fjac, 1)
+        call start(options, arrays, state)
+        do while (state%request /= wants_nothing)
+            select case (state%request)
+            case (wants_first_residual)
+                flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_residual)
+            case (wants_residual)
+                flag = fcn(data, m, n, arrays%trial_x, arrays%trial_fvec, arrays%fjac, ldfjac, &
+                           for_residual)
+            case default
+                flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_jacobian)
+                if (flag >= 0 .and. report_is_due(nprint, state)) then
+                    flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_report)
+                end if
+            end select
+            call resume(options, flag, arrays, state)
+        end do
+        if (nprint > 0) flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_report)
+    end subroutine lmder
 
 end module leastsq_lmder_module

@@ -1,57 +1,48 @@
-!> The least-squares problem whose Jacobian is approximated by forward differences.
+!> lmdif: answers a solve with a user's residual, and with differences of it for the Jacobian.
 module leastsq_lmdif_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
-    use leastsq_kinds, only: wp
     use leastsq_callbacks, only: residual_function, for_report, for_residual, for_jacobian
     use leastsq_fdjac2_module, only: fdjac2
-    use leastsq_problem, only: problem, fit
+    use leastsq_levenberg_marquardt, only: start, resume
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, report_is_due, &
+                             wants_nothing, wants_residual, wants_first_residual
     implicit none(type, external)
     private
 
-    public :: difference_problem
-
-    !> A residual alone.
-    type, extends(problem) :: difference_problem
-        procedure(residual_function), pointer, nopass :: fcn
-        type(c_ptr) :: data   !! handed to fcn
-        real(wp) :: epsfcn    !! relative error of the residual
-    contains
-        procedure :: residual
-        procedure :: jacobian
-        procedure :: report
-    end type difference_problem
+    public :: lmdif
 
 contains
 
-    !> One evaluation of fcn.
-    recursive function residual(self, x, fvec) result(flag)
-        class(difference_problem), intent(inout) :: self  !! the problem
-        real(wp), intent(in), contiguous :: x(:)          !! parameters; (n)
-        real(wp), intent(inout), contiguous :: fvec(:)    !! residuals; (m)
-        integer(c_int) :: flag
+    !> Runs a solve to its end.
+    recursive subroutine lmdif(fcn, data, options, nprint, arrays, state)
+        procedure(residual_function) :: fcn         !! residual
+        type(c_ptr), intent(in) :: data             !! passed through to fcn
+        type(solve_options), intent(in) :: options  !! what the user chose
+        integer(c_int), intent(in) :: nprint        !! iterations between reports, or 0
+        type(solve_arrays), intent(inout) :: arrays !! x on entry; everything else on return
+        type(solve_state), intent(out) :: state     !! how it ended
 
-        flag = self%fcn(self%data, self%m, self%n, x, fvec, for_residual)
-        self%nfev = self%nfev + 1
-    end function residual
+        integer(c_int) :: flag, m, n
 
-    !> n evaluations of fcn, counted whether or not all were made.
-    recursive function jacobian(self, state) result(flag)
-        class(difference_problem), intent(inout) :: self  !! the problem
-        type(fit), intent(inout) :: state                 !! the solve so far
-        integer(c_int) :: flag
-
-        flag = fdjac2(self%fcn, self%data, state%x, state%fvec, state%fjac, for_jacobian, &
-                      self%epsfcn, state%trial_fvec)
-        self%nfev = self%nfev + self%n
-    end function jacobian
-
-    !> A call of fcn that is not counted.
-    recursive function report(self, state) result(flag)
-        class(difference_problem), intent(inout) :: self  !! the problem
-        type(fit), intent(inout) :: state                 !! the solve so far
-        integer(c_int) :: flag
-
-        flag = self%fcn(self%data, self%m, self%n, state%x, state%fvec, for_report)
-    end function report
+        m = size(arrays%fvec)
+        n = size(arrays%x)
+        call start(options, arrays, state)
+        do while (state%request /= wants_nothing)
+            select case (state%request)
+            case (wants_first_residual)
+                flag = fcn(data, m, n, arrays%x, arrays%fvec, for_residual)
+            case (wants_residual)
+                flag = fcn(data, m, n, arrays%trial_x, arrays%trial_fvec, for_residual)
+            case default
+                flag = fdjac2(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_jacobian, &
+                              options%epsfcn, arrays%trial_fvec)
+                if (flag >= 0 .and. report_is_due(nprint, state)) then
+                    flag = fcn(data, m, n, arrays%x, arrays%fvec, for_report)
+                end if
+            end select
+            call resume(options, flag, arrays, state)
+        end do
+        if (nprint > 0) flag = fcn(data, m, n, arrays%x, arrays%fvec, for_report)
+    end subroutine lmdif
 
 end module leastsq_lmdif_module

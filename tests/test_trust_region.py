@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SOURCES = Path(__file__).parents[1] / "fortran"
-MODULES = ("kinds", "status", "kernels", "problem", "enorm", "qrfac", "qrsolv", "lmpar",
+MODULES = ("kinds", "status", "kernels", "solve", "enorm", "qrfac", "qrsolv", "lmpar",
            "levenberg_marquardt")  # fmt: skip
 """Whose interfaces the entries need, each after those that it uses."""
 

@@ -5,8 +5,9 @@
 module trust_region_entries
     use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp
-    use leastsq_levenberg_marquardt, only: trial, convergence, measure_reductions, update_radius
-    use leastsq_problem, only: controls, fit
+    use leastsq_levenberg_marquardt, only: trial_step, convergence, measure_reductions, &
+                                           update_radius
+    use leastsq_solve, only: solve_arrays, solve_options, solve_state, wants_jacobian
     implicit none(type, external)
     private
 
@@ -24,17 +25,16 @@ contains
         integer(c_int), intent(inout), target :: ipvt(n)    !! permutation, from 1
         real(wp), intent(inout), target :: p(n)             !! the step itself
 
-        type(trial) :: step
-        type(fit) :: state
+        type(trial_step) :: step
+        type(solve_arrays) :: arrays
         real(wp), target :: scratch(n)
 
-        step = to_trial(numbers)
-        state = to_fit(region)
-        state%fjac => fjac
-        state%ipvt => ipvt
-        state%step => p
-        state%scaled => scratch
-        call measure_reductions(state, step)
+        step = to_step(numbers)
+        arrays%fjac => fjac
+        arrays%ipvt => ipvt
+        arrays%step => p
+        arrays%model_change => scratch
+        call measure_reductions(arrays, to_state(region), step)
         numbers = [step%length, step%fnorm, step%actual, step%predicted, step%slope, step%ratio]
     end subroutine call_predict
 
@@ -43,10 +43,10 @@ contains
         real(wp), intent(in) :: numbers(6)   !! trial step
         real(wp), intent(inout) :: region(5) !! state
 
-        type(fit) :: state
+        type(solve_state) :: state
 
-        state = to_fit(region)
-        call update_radius(to_trial(numbers), state)
+        state = to_state(region)
+        call update_radius(to_step(numbers), state)
         region = [state%fnorm, state%xnorm, state%gnorm, state%delta, state%par]
     end subroutine call_update_radius
 
@@ -60,30 +60,33 @@ contains
         integer(c_int), intent(in), value :: nfev   !! evaluations made
         integer(c_int) :: info
 
-        type(controls) :: settings
+        type(solve_options) :: options
+        type(solve_state) :: state
 
-        settings = controls(ftol=ftol, xtol=xtol, gtol=0.0_wp, maxfev=maxfev, mode=1, &
-                            factor=1.0_wp, nprint=0)
-        info = convergence(to_trial(numbers), to_fit(region), settings, nfev)
+        options = solve_options(ftol=ftol, xtol=xtol, gtol=0.0_wp, epsfcn=0.0_wp, factor=1.0_wp, &
+                                maxfev=maxfev, mode=1, request=wants_jacobian)
+        state = to_state(region)
+        state%nfev = nfev
+        info = convergence(to_step(numbers), state, options)
     end function call_convergence
 
-    pure function to_trial(numbers) result(step)
+    pure function to_step(numbers) result(step)
         real(wp), intent(in) :: numbers(6)
-        type(trial) :: step
+        type(trial_step) :: step
 
-        step = trial(length=numbers(1), fnorm=numbers(2), actual=numbers(3), &
-                     predicted=numbers(4), slope=numbers(5), ratio=numbers(6))
-    end function to_trial
+        step = trial_step(length=numbers(1), fnorm=numbers(2), actual=numbers(3), &
+                          predicted=numbers(4), slope=numbers(5), ratio=numbers(6))
+    end function to_step
 
-    pure function to_fit(region) result(state)
+    pure function to_state(region) result(state)
         real(wp), intent(in) :: region(5)
-        type(fit) :: state
+        type(solve_state) :: state
 
         state%fnorm = region(1)
         state%xnorm = region(2)
         state%gnorm = region(3)
         state%delta = region(4)
         state%par = region(5)
-    end function to_fit
+    end function to_state
 
 end module trust_region_entries
