@@ -19,6 +19,8 @@
 #ifndef LEASTSQ_H
 #define LEASTSQ_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -98,6 +100,90 @@ int leastsq_lmdif1(leastsq_func_mn fcn, void *p, int m, int n, double *x, double
  * for 8. */
 int leastsq_lmder1(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, double *fvec,
                    double *fjac, int ldfjac, double tol, int *ipvt, double *wa, int lwa);
+
+/* Reverse communication: a solve that asks. Nothing is called: it says at which point the residual
+ * or the Jacobian is wanted, the caller puts it into the block and resumes. For residuals that are
+ * computed elsewhere, for one that must not be waited for, and for checkpoints.
+ *
+ * Everything of a solve stands in one block of the caller's memory, aligned for doubles, without
+ * addresses: it may be copied, moved, written to a file and resumed by another process on a machine
+ * of the same byte order. The bits are those of leastsq_lmdif and leastsq_lmder. One thread at a
+ * time may use a block. These functions are not there in a build on the system's MINPACK.
+ *
+ *     size_t size = leastsq_workspace_size(m, n);
+ *     void *workspace = malloc(size);
+ *     leastsq_view view;
+ *
+ *     leastsq_start(workspace, m, n, x, 1e-8, 1e-8, 0.0, 400, 0.0, NULL, 1, 100.0, 0);
+ *     while (leastsq_inspect(workspace, &view) > LEASTSQ_WANTS_NOTHING) {
+ *         if (view.request == LEASTSQ_WANTS_RESIDUAL)
+ *             f(view.point, view.residual);
+ *         else
+ *             for (int j = 0; j < n; j++) {
+ *                 leastsq_difference_point(workspace, j, point);
+ *                 f(point, view.residual);
+ *                 leastsq_difference_column(workspace, j, view.residual);
+ *             }
+ *         leastsq_resume(workspace, 0);
+ *         fwrite(workspace, size, 1, checkpoint);
+ *     }
+ */
+
+/* What a solve wants. */
+#define LEASTSQ_WANTS_NOTHING 0     /* it has ended */
+#define LEASTSQ_WANTS_RESIDUAL 1    /* view.residual at view.point */
+#define LEASTSQ_WANTS_JACOBIAN 2    /* view.jacobian at view.point */
+#define LEASTSQ_WANTS_DIFFERENCES 3 /* leastsq_difference_column for every column, in any order */
+#define LEASTSQ_REFUSED (-1)        /* no block of this version, or nothing to be had or given */
+
+/* What stands in a block. The addresses are good until the block is resumed, moved or freed. */
+typedef struct leastsq_view {
+    int request;         /* what is wanted: LEASTSQ_WANTS_... */
+    int info;            /* how the solve ended, as leastsq_lmdif returns it; 0 before */
+    int nfev;            /* residual evaluations answered or refused, n for a difference Jacobian */
+    int njev;            /* Jacobians answered or refused, of the caller's */
+    int iteration;       /* one more than the steps accepted */
+    int missing;         /* columns of a difference Jacobian that are still to be given */
+    int m, n;            /* numbers of residuals and variables */
+    const double *point; /* [n] where the residual or the Jacobian is wanted */
+    double *residual;    /* [m] goes here; scratch while a difference Jacobian is wanted */
+    double *jacobian;    /* [m*n] goes here, column-major: jacobian[i + j*m]; factors at the end */
+    const double *x;     /* [n] the best point so far */
+    const double *fvec;  /* [m] residual there, once it was given */
+    const double *diag;  /* [n] scale factors */
+    const double *qtf;   /* [n] first elements of Q^T fvec, at the last Jacobian's point */
+    const int *ipvt;     /* [n] permutation of the factors, counted from 1 */
+} leastsq_view;
+
+/* Bytes of a block, m*n + 2*m + 7*n + 19 doubles; 0 where a size_t cannot count them, and where
+ * there is no such solve: n < 1 or m < n. */
+size_t leastsq_workspace_size(int m, int n);
+
+/* Begins a solve at x[n]. Arguments as for leastsq_lmdif, but
+ * diag[n]     is read alone, if mode is 2; otherwise it may be NULL
+ * analytic    nonzero: Jacobians will be given; 0: they are made of differences, with epsfcn
+ * Returns the request: LEASTSQ_WANTS_NOTHING where an argument is out of range (info is 0 then);
+ * LEASTSQ_REFUSED, and the block is as it was, where leastsq_workspace_size is 0. */
+int leastsq_start(void *workspace, int m, int n, const double *x, double ftol, double xtol,
+                  double gtol, int maxfev, double epsfcn, const double *diag, int mode,
+                  double factor, int analytic);
+
+/* Goes on. flag >= 0: what was wanted has been given; while columns of a difference Jacobian are
+ * missing nothing happens, and the request returned is the same. flag < 0: it will not be given;
+ * the solve ends with info = flag. Returns the request. */
+int leastsq_resume(void *workspace, int flag);
+
+/* Fills the view in. Returns the request; LEASTSQ_REFUSED, and the view is as it was, where the
+ * block does not begin with the version word of this layout. */
+int leastsq_inspect(void *workspace, leastsq_view *view);
+
+/* Writes to point[n] where the residual for column j, from 0, of a difference Jacobian is wanted.
+ * Returns 0, or LEASTSQ_REFUSED where none is wanted or j is not a column. */
+int leastsq_difference_point(void *workspace, int j, double *point);
+
+/* Makes column j, from 0, of a difference Jacobian from the residual at its point, residual[m]. A
+ * column may be given again. Returns as leastsq_difference_point does. */
+int leastsq_difference_column(void *workspace, int j, const double *residual);
 
 /* Euclidean norm of x[n], without overflow or underflow on the way. */
 double leastsq_enorm(int n, const double *x);

@@ -3,13 +3,16 @@
 !> Compile this file with your program (compiled modules are tied to one compiler) and link with
 !> libleastsq.a. A program that declares MINPACK's routines external needs nothing of it.
 module leastsq_interface
-    use, intrinsic :: iso_c_binding, only: wp => c_double
+    use, intrinsic :: iso_c_binding, only: wp => c_double, c_int, c_ptr, c_size_t
     implicit none(type, external)
     private
 
     public :: residual, residual_and_jacobian
     public :: lmdif, lmdif1, lmder, lmder1, enorm, qrfac, qrsolv, lmpar, &
               fdjac2, covar, chkder, dpmpar
+    public :: leastsq_view, leastsq_workspace_size, leastsq_start, leastsq_resume, &
+              leastsq_inspect, leastsq_difference_point, leastsq_difference_column
+    public :: wants_nothing, wants_residual, wants_jacobian, wants_differences, refused
     public :: improper_input, converged_reduction, converged_step, converged_both, &
               orthogonal_residual, too_many_evaluations, &
               ftol_too_small, xtol_too_small, gtol_too_small
@@ -23,6 +26,31 @@ module leastsq_interface
     integer, parameter :: ftol_too_small = 6        !! no further reduction of the sum of squares
     integer, parameter :: xtol_too_small = 7        !! no further improvement of x
     integer, parameter :: gtol_too_small = 8        !! residual orthogonal to machine precision
+
+    !> What a solve by reverse communication wants; leastsq.h tells of it.
+    enum, bind(c)
+        enumerator :: refused = -1, wants_nothing, wants_residual, wants_jacobian, wants_differences
+    end enum
+
+    !> What stands in a block; c_f_pointer makes arrays of the addresses.
+    type, bind(c) :: leastsq_view
+        integer(c_int) :: request   !! what is wanted
+        integer(c_int) :: info      !! exit code, 0 before the end
+        integer(c_int) :: nfev      !! residual evaluations
+        integer(c_int) :: njev      !! Jacobians of the caller's
+        integer(c_int) :: iteration !! one more than the accepted steps
+        integer(c_int) :: missing   !! columns of a difference Jacobian
+        integer(c_int) :: m         !! number of residuals
+        integer(c_int) :: n         !! number of parameters
+        type(c_ptr) :: point        !! where the residual or Jacobian is wanted; (n)
+        type(c_ptr) :: residual     !! where the residual goes; (m)
+        type(c_ptr) :: jacobian     !! where the Jacobian goes; (m, n)
+        type(c_ptr) :: x            !! best point so far; (n)
+        type(c_ptr) :: fvec         !! residual there; (m)
+        type(c_ptr) :: diag         !! scaling; (n)
+        type(c_ptr) :: qtf          !! first elements of Q^T fvec; (n)
+        type(c_ptr) :: ipvt         !! permutation of the factors, from 1; (n)
+    end type leastsq_view
 
     abstract interface
 
@@ -261,6 +289,78 @@ module leastsq_interface
             integer, intent(in) :: i !! 1 epsilon, 2 smallest normal, 3 largest
             real(wp) :: constant
         end function dpmpar
+
+    end interface
+
+    interface
+
+        !> Bytes of a block, or 0.
+        pure function leastsq_workspace_size(m, n) result(bytes) bind(c)
+            import :: c_int, c_size_t
+            implicit none(type, external)
+            integer(c_int), value :: m !! number of residuals, >= n
+            integer(c_int), value :: n !! number of parameters, > 0
+            integer(c_size_t) :: bytes
+        end function leastsq_workspace_size
+
+        !> Begins a solve in a block.
+        function leastsq_start(block, m, n, x, ftol, xtol, gtol, maxfev, epsfcn, diag, mode, &
+                               factor, analytic) result(request) bind(c)
+            import :: c_int, wp
+            implicit none(type, external)
+            real(wp), intent(inout), target :: block(*) !! leastsq_workspace_size(m, n)/8
+            integer(c_int), value :: m                  !! number of residuals, >= n
+            integer(c_int), value :: n                  !! number of parameters, > 0
+            real(wp), intent(in) :: x(n)                !! start
+            real(wp), value :: ftol                     !! reduction of the sum to stop at
+            real(wp), value :: xtol                     !! relative error of x to stop at
+            real(wp), value :: gtol                     !! cosine to stop at
+            integer(c_int), value :: maxfev             !! evaluations to stop at, > 0
+            real(wp), value :: epsfcn                   !! relative error of the residual
+            real(wp), intent(in), optional :: diag(n)   !! scaling if mode is 2
+            integer(c_int), value :: mode               !! 2: diag is given; 1: it is not
+            real(wp), value :: factor                   !! first step bound over ||D x||, > 0
+            integer(c_int), value :: analytic           !! 0: Jacobians are made of differences
+            integer(c_int) :: request
+        end function leastsq_start
+
+        !> Goes on with what was wanted, or, if flag is negative, without it.
+        function leastsq_resume(block, flag) result(request) bind(c)
+            import :: c_int, wp
+            implicit none(type, external)
+            real(wp), intent(inout), target :: block(*) !! a solve
+            integer(c_int), value :: flag               !! negative: it is refused
+            integer(c_int) :: request
+        end function leastsq_resume
+
+        !> Shows what is wanted, and all the rest.
+        function leastsq_inspect(block, view) result(request) bind(c)
+            import :: c_int, leastsq_view, wp
+            implicit none(type, external)
+            real(wp), intent(inout), target :: block(*) !! a solve
+            type(leastsq_view), intent(inout) :: view   !! what stands in it
+            integer(c_int) :: request
+        end function leastsq_inspect
+
+        !> Copies the point of a column of the difference Jacobian.
+        function leastsq_difference_point(block, j, point) result(status) bind(c)
+            import :: c_int, wp
+            implicit none(type, external)
+            real(wp), intent(inout), target :: block(*) !! a solve
+            integer(c_int), value :: j                  !! the column, from 0
+            real(wp), intent(inout) :: point(*)         !! the point; (n)
+            integer(c_int) :: status
+        end function leastsq_difference_point
+
+        !> Makes a column of the difference Jacobian from the residual at its point.
+        function leastsq_difference_column(block, j, residual) result(status) bind(c)
+            import :: c_int, wp
+            implicit none(type, external)
+            real(wp), intent(inout), target :: block(*) !! a solve
+            integer(c_int), value :: j                  !! the column, from 0
+            real(wp), intent(in) :: residual(*)         !! residual at its point; (m)
+            integer(c_int) :: status
+        end function leastsq_difference_column
 
     end interface
 

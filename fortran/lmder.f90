@@ -1,6 +1,7 @@
 !> lmder: answers a solve with a user's residual and Jacobian.
 module leastsq_lmder_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
+    use leastsq_kinds, only: wp
     use leastsq_callbacks, only: jacobian_function, for_report, for_residual, for_jacobian
     use leastsq_levenberg_marquardt, only: start, resume
     use leastsq_solve, only: solve_options, solve_state, solve_arrays, report_is_due, &
@@ -21,28 +22,38 @@ contains
         type(solve_arrays), intent(inout) :: arrays !! x on entry; everything else on return
         type(solve_state), intent(out) :: state     !! how it ended
 
-        integer(c_int) :: flag, ldfjac, m, n
+        integer(c_int) :: flag
 
-        m = size(arrays%fvec)
-        n = size(arrays%x)
-        ldfjac = size(arrays%fjac, 1)
         call start(options, arrays, state)
         do while (state%request /= wants_nothing)
             select case (state%request)
             case (wants_first_residual)
-                flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_residual)
+                flag = evaluate(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_residual)
             case (wants_residual)
-                flag = fcn(data, m, n, arrays%trial_x, arrays%trial_fvec, arrays%fjac, ldfjac, &
-                           for_residual)
+                flag = evaluate(fcn, data, arrays%trial_x, arrays%trial_fvec, arrays%fjac, &
+                                for_residual)
             case default
-                flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_jacobian)
+                flag = evaluate(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_jacobian)
                 if (flag >= 0 .and. report_is_due(nprint, state)) then
-                    flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_report)
+                    flag = evaluate(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_report)
                 end if
             end select
             call resume(options, flag, arrays, state)
         end do
-        if (nprint > 0) flag = fcn(data, m, n, arrays%x, arrays%fvec, arrays%fjac, ldfjac, for_report)
+        if (nprint > 0) flag = evaluate(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_report)
     end subroutine lmder
+
+    !> One call of fcn. (Components of a type would be copied where they meet explicit shapes.)
+    recursive function evaluate(fcn, data, x, fvec, fjac, iflag) result(flag)
+        procedure(jacobian_function) :: fcn               !! residual and Jacobian
+        type(c_ptr), intent(in) :: data                   !! passed through to fcn
+        real(wp), intent(in), contiguous :: x(:)          !! parameters; (n)
+        real(wp), intent(inout), contiguous :: fvec(:)    !! residuals; (m)
+        real(wp), intent(inout), contiguous :: fjac(:, :) !! Jacobian; (ldfjac, n)
+        integer(c_int), intent(in) :: iflag               !! purpose of the call
+        integer(c_int) :: flag
+
+        flag = fcn(data, size(fvec), size(x), x, fvec, fjac, size(fjac, 1), iflag)
+    end function evaluate
 
 end module leastsq_lmder_module

@@ -1,6 +1,7 @@
 !> lmdif: answers a solve with a user's residual, and with differences of it for the Jacobian.
 module leastsq_lmdif_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
+    use leastsq_kinds, only: wp
     use leastsq_callbacks, only: residual_function, for_report, for_residual, for_jacobian
     use leastsq_fdjac2_module, only: fdjac2
     use leastsq_levenberg_marquardt, only: start, resume
@@ -22,27 +23,37 @@ contains
         type(solve_arrays), intent(inout) :: arrays !! x on entry; everything else on return
         type(solve_state), intent(out) :: state     !! how it ended
 
-        integer(c_int) :: flag, m, n
+        integer(c_int) :: flag
 
-        m = size(arrays%fvec)
-        n = size(arrays%x)
         call start(options, arrays, state)
         do while (state%request /= wants_nothing)
             select case (state%request)
             case (wants_first_residual)
-                flag = fcn(data, m, n, arrays%x, arrays%fvec, for_residual)
+                flag = evaluate(fcn, data, arrays%x, arrays%fvec, for_residual)
             case (wants_residual)
-                flag = fcn(data, m, n, arrays%trial_x, arrays%trial_fvec, for_residual)
+                flag = evaluate(fcn, data, arrays%trial_x, arrays%trial_fvec, for_residual)
             case default
                 flag = fdjac2(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_jacobian, &
                               options%epsfcn, arrays%trial_fvec)
                 if (flag >= 0 .and. report_is_due(nprint, state)) then
-                    flag = fcn(data, m, n, arrays%x, arrays%fvec, for_report)
+                    flag = evaluate(fcn, data, arrays%x, arrays%fvec, for_report)
                 end if
             end select
             call resume(options, flag, arrays, state)
         end do
-        if (nprint > 0) flag = fcn(data, m, n, arrays%x, arrays%fvec, for_report)
+        if (nprint > 0) flag = evaluate(fcn, data, arrays%x, arrays%fvec, for_report)
     end subroutine lmdif
+
+    !> One call of fcn. (Components of a type would be copied where they meet explicit shapes.)
+    recursive function evaluate(fcn, data, x, fvec, iflag) result(flag)
+        procedure(residual_function) :: fcn               !! residual
+        type(c_ptr), intent(in) :: data                   !! passed through to fcn
+        real(wp), intent(in), contiguous :: x(:)          !! parameters; (n)
+        real(wp), intent(inout), contiguous :: fvec(:)    !! residuals; (m)
+        integer(c_int), intent(in) :: iflag               !! purpose of the call
+        integer(c_int) :: flag
+
+        flag = fcn(data, size(fvec), size(x), x, fvec, iflag)
+    end function evaluate
 
 end module leastsq_lmdif_module

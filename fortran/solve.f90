@@ -35,6 +35,7 @@ module leastsq_solve
         integer(c_int) :: maxfev   !! residual evaluations that end the solve
         integer(c_int) :: mode     !! 2: diag is the user's; otherwise chosen here
         integer(c_int) :: request  !! wants_jacobian or wants_differences
+        integer(c_int) :: unused = 0  !! lest there be undefined bytes in a copy on file
     end type solve_options
 
     !> Where a solve stands.
@@ -44,6 +45,7 @@ module leastsq_solve
         integer(c_int) :: nfev = 0       !! residual evaluations as MINPACK counts them
         integer(c_int) :: njev = 0       !! Jacobians; of differences, too
         integer(c_int) :: iteration = 1  !! one more than the accepted steps
+        integer(c_int) :: unused = 0     !! as above
         real(wp) :: fnorm = 0.0_wp       !! ||fvec||
         real(wp) :: xnorm = 0.0_wp       !! ||D x||
         real(wp) :: gnorm = 0.0_wp       !! largest cosine between fvec and a column of the Jacobian

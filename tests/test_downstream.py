@@ -87,6 +87,15 @@ def test_c(place: Place, way: str, tmp_path: Path) -> None:
     assert run(build(tmp_path, HERE / "c" / "peak.c", *words)) == PEAK
 
 
+@fortran_door
+def test_reverse_communication(tmp_path: Path) -> None:
+    """The examples of a solve that asks, which the system build has not."""
+    program = build(tmp_path, HERE / "c" / "ask.c", *config("--cflags", "--libs"))
+    assert run(program, cwd=tmp_path) == PEAK
+    words = [*config("--fortran-interface"), str(HERE / "reverse" / "ask.f90"), *config("--libs")]
+    assert run(build(tmp_path, *words)) == "x 1.000000 1.000000, info 4, last request 0\n"
+
+
 def test_cpp(tmp_path: Path) -> None:
     source = HERE / "cpp" / "decay.cpp"
     program = build(tmp_path, source, "-std=c++17", *config("--cflags", "--libs"))
@@ -160,8 +169,8 @@ def test_extension_newer_than_the_package(tmp_path: Path) -> None:
     """It is not loaded, and the reason is told."""
     header = Path(leastsq.get_include(), "leastsq_capi.h").read_text("utf-8")
     version = "#define LEASTSQ_CAPI_VERSION "
-    assert f"{version}1\n" in header
-    (tmp_path / "newer.h").write_text(header.replace(f"{version}1\n", f"{version}99\n"))
+    assert f"{version}2\n" in header
+    (tmp_path / "newer.h").write_text(header.replace(f"{version}2\n", f"{version}99\n"))
     code = (HERE / "meson_python" / "straightline.c").read_text("utf-8")
     source = tmp_path / "straightline.c"
     source.write_text(code.replace("<leastsq_capi.h>", '"newer.h"'))
@@ -171,7 +180,7 @@ def test_extension_newer_than_the_package(tmp_path: Path) -> None:
     code = """
         import pytest
 
-        with pytest.raises(ImportError, match="needs version 99 .* has version 1; please upgrade"):
+        with pytest.raises(ImportError, match="needs version 99 .* has version 2; please upgrade"):
             import straightline
         """
     run(sys.executable, "-c", textwrap.dedent(code), cwd=tmp_path)
@@ -187,6 +196,7 @@ def test_cython_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     curves = [(2.0, 1.5), (3.0, 0.5)]
     expected = [decays.fit(*curve, 1) for curve in curves]
     assert [result[1:] for result in expected] == [pytest.approx(curve) for curve in curves]
+    assert [decays.ask(*curve) for curve in curves] == expected
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda curve: decays.fit(*curve, 2000), curves)) == expected
 

@@ -5,11 +5,16 @@ static const leastsq_capi table = {
     LEASTSQ_CAPI_VERSION, leastsq_lmdif, leastsq_lmder,  leastsq_lmdif1, leastsq_lmder1,
     leastsq_enorm,        leastsq_qrfac, leastsq_qrsolv, leastsq_lmpar,  leastsq_fdjac2,
     leastsq_covar,        leastsq_chkder, leastsq_dpmpar,
+#ifdef LEASTSQ_BUNDLED
+    leastsq_workspace_size, leastsq_start, leastsq_resume, leastsq_inspect,
+    leastsq_difference_point, leastsq_difference_column,
+#endif
 };
 
-/* Cython's names of the two callback types of cython_leastsq.pxd. */
+/* Cython's names of the types of cython_leastsq.pxd. */
 #define FUNC "__pyx_t_7leastsq_14cython_leastsq_leastsq_func_mn"
 #define FUNCDER "__pyx_t_7leastsq_14cython_leastsq_leastsq_funcder_mn"
+#define VIEW "struct __pyx_t_7leastsq_14cython_leastsq_leastsq_view"
 
 /* A capsule is named by the function's type in Cython's spelling. A module that cimports the
  * function compares it with its own when it is loaded. */
@@ -42,6 +47,15 @@ static const struct {
     CAPSULE(chkder, "void (int, int, double const *, double *, double *, int, double *, "
                     "double *, int, double *)"),
     CAPSULE(dpmpar, "double (int)"),
+#ifdef LEASTSQ_BUNDLED
+    CAPSULE(workspace_size, "size_t (int, int)"),
+    CAPSULE(start, "int (void *, int, int, double const *, double, double, double, int, double, "
+                   "double const *, int, double, int)"),
+    CAPSULE(resume, "int (void *, int)"),
+    CAPSULE(inspect, "int (void *, " VIEW " *)"),
+    CAPSULE(difference_point, "int (void *, int, double *)"),
+    CAPSULE(difference_column, "int (void *, int, double const *)"),
+#endif
 };
 
 /* Puts a capsule into a dict, given the pointer that it is for. */

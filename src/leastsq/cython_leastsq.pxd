@@ -55,3 +55,38 @@ cdef void leastsq_chkder(
     double *fvecp, int mode, double *err) noexcept nogil
 
 cdef double leastsq_dpmpar(int i) noexcept nogil
+
+# Reverse communication; not there in a build on the system's MINPACK.
+
+ctypedef struct leastsq_view:
+    int request
+    int info
+    int nfev
+    int njev
+    int iteration
+    int missing
+    int m
+    int n
+    const double *point
+    double *residual
+    double *jacobian
+    const double *x
+    const double *fvec
+    const double *diag
+    const double *qtf
+    const int *ipvt
+
+cdef size_t leastsq_workspace_size(int m, int n) noexcept nogil
+
+cdef int leastsq_start(
+    void *workspace, int m, int n, const double *x, double ftol, double xtol, double gtol,
+    int maxfev, double epsfcn, const double *diag, int mode, double factor,
+    int analytic) noexcept nogil
+
+cdef int leastsq_resume(void *workspace, int flag) noexcept nogil
+
+cdef int leastsq_inspect(void *workspace, leastsq_view *view) noexcept nogil
+
+cdef int leastsq_difference_point(void *workspace, int j, double *point) noexcept nogil
+
+cdef int leastsq_difference_column(void *workspace, int j, const double *residual) noexcept nogil

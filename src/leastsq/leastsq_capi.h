@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define LEASTSQ_CAPI_VERSION 1
+#define LEASTSQ_CAPI_VERSION 2
 #define LEASTSQ_CAPI_NAME "leastsq._minpack._C_API"
 
 typedef struct leastsq_capi {
@@ -49,6 +49,15 @@ typedef struct leastsq_capi {
     void (*chkder)(int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
                    double *xp, double *fvecp, int mode, double *err);
     double (*dpmpar)(int i);
+    /* From version 2 on; NULL in a build on the system's MINPACK. */
+    size_t (*workspace_size)(int m, int n);
+    int (*start)(void *workspace, int m, int n, const double *x, double ftol, double xtol,
+                 double gtol, int maxfev, double epsfcn, const double *diag, int mode,
+                 double factor, int analytic);
+    int (*resume)(void *workspace, int flag);
+    int (*inspect)(void *workspace, leastsq_view *view);
+    int (*difference_point)(void *workspace, int j, double *point);
+    int (*difference_column)(void *workspace, int j, const double *residual);
 } leastsq_capi;
 
 /* The table, which lives as long as the interpreter, or NULL with an ImportError set if leastsq is

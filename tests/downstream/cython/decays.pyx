@@ -2,6 +2,7 @@
 """Fits exponential decays without the GIL."""
 
 from libc.math cimport exp
+from libc.stdlib cimport free, malloc
 
 from leastsq cimport cython_leastsq as solver
 
@@ -38,6 +39,32 @@ def fit(double amplitude, double rate, int repetitions):
                 residual, y, POINTS, PARAMETERS, x, fvec, 1e-10, iwa, wa,
                 POINTS * PARAMETERS + 5 * PARAMETERS + POINTS)
     return info, x[0], x[1]
+
+
+def ask(double amplitude, double rate):
+    """The same fit by reverse communication."""
+    cdef double[PARAMETERS] start = [1.0, 1.0]
+    cdef double[PARAMETERS] point
+    cdef double[POINTS] y
+    cdef solver.leastsq_view view
+    cdef int i, j
+    cdef void *block = malloc(solver.leastsq_workspace_size(POINTS, PARAMETERS))
+    for i in range(POINTS):
+        y[i] = amplitude * exp(-rate * 0.1 * i)
+    solver.leastsq_start(block, POINTS, PARAMETERS, start, 1e-10, 1e-10, 0.0,
+                         200 * (PARAMETERS + 1), 0.0, NULL, 1, 100.0, 0)
+    while solver.leastsq_inspect(block, &view) > 0:
+        if view.request == 1:
+            residual(y, POINTS, PARAMETERS, view.point, view.residual, 1)
+        else:
+            for j in range(PARAMETERS):
+                solver.leastsq_difference_point(block, j, point)
+                residual(y, POINTS, PARAMETERS, point, view.residual, 2)
+                solver.leastsq_difference_column(block, j, view.residual)
+        solver.leastsq_resume(block, 0)
+    result = view.info, view.x[0], view.x[1]
+    free(block)
+    return result
 
 
 def addresses():

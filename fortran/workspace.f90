@@ -1,0 +1,72 @@
+!> A solve in one block of the caller's memory: what is where in it.
+!>
+!> The block is a header followed by reals and integers, m and n of which tell how many. Nothing in
+!> it is an address, so that it can be copied and written to a file as it is.
+module leastsq_workspace
+    use, intrinsic :: iso_c_binding, only: c_f_pointer, c_int, c_int64_t, c_loc, c_size_t
+    use leastsq_kinds, only: wp
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, associate_arrays
+    implicit none(type, external)
+    private
+
+    public :: workspace_header, workspace_size, open_workspace, layout_version
+
+    !> The first word of a block: the letters of leastsq and the version of its layout, 1.
+    integer(c_int64_t), parameter :: layout_version = int(z'017173747361656C', c_int64_t)
+
+    !> What stands before the arrays.
+    type, bind(c) :: workspace_header
+        integer(c_int64_t) :: version  !! layout_version
+        integer(c_int) :: m            !! number of residuals
+        integer(c_int) :: n            !! number of parameters
+        integer(c_int) :: columns      !! of the difference Jacobian that have been given
+        integer(c_int) :: unused = 0   !! lest there be undefined bytes
+        type(solve_options) :: options !! what the user chose
+        type(solve_state) :: state     !! where the solve stands
+    end type workspace_header
+
+    integer(c_int64_t), parameter :: real_bytes = storage_size(0.0_wp)/8
+    integer(c_int64_t), parameter :: header_reals = 19  !! 152 bytes
+
+contains
+
+    !> Bytes of a block; zero where they cannot be counted, or where there is no such solve.
+    pure function workspace_size(m, n) result(bytes)
+        integer(c_int), intent(in) :: m !! number of residuals
+        integer(c_int), intent(in) :: n !! number of parameters
+        integer(c_size_t) :: bytes
+
+        integer(c_int64_t) :: reals
+
+        bytes = 0
+        if (n < 1 .or. m < n) return
+        reals = header_reals + 7*int(n, c_int64_t) + 2*int(m, c_int64_t) + int(m, c_int64_t)*n
+        if (reals > (huge(bytes) - real_bytes + 1)/real_bytes) return
+        bytes = int(reals*real_bytes, c_size_t)
+    end function workspace_size
+
+    !> Finds the parts of a block whose header knows m and n.
+    subroutine open_workspace(block, header, arrays, given)
+        real(wp), intent(inout), target :: block(*)                  !! the block
+        type(workspace_header), intent(out), pointer :: header       !! its header
+        type(solve_arrays), intent(out), optional :: arrays          !! views of its arrays
+        integer(c_int), intent(out), optional, pointer :: given(:)   !! columns given are 1; (n)
+
+        integer(c_int), pointer, contiguous :: integers(:)
+        integer(c_int64_t) :: x, fvec, fjac, m, n
+
+        call c_f_pointer(c_loc(block), header)
+        if (.not. present(arrays)) return
+        m = header%m
+        n = header%n
+        x = header_reals + 1
+        fvec = x + 6*n
+        fjac = fvec + 2*m
+        call c_f_pointer(c_loc(block(fjac + m*n)), integers, [2*header%n])
+        call associate_arrays(header%m, header%n, header%m, block(x), block(fvec), block(fjac), &
+                              block(x + n), block(x + 2*n), integers, block(x + 3*n), &
+                              block(x + 4*n), block(x + 5*n), block(fvec + m), arrays)
+        if (present(given)) given => integers(header%n + 1:)
+    end subroutine open_workspace
+
+end module leastsq_workspace

@@ -1,0 +1,236 @@
+"""A solve that asks, in a block of memory: the bits of lmdif and lmder, and what it refuses."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import pytest
+from mgh import RUNS
+from reference import CLibrary, FloatArray, Settings, assert_same, bits, bundled
+from reverse import DIFFERENCES, JACOBIAN, NOTHING, REFUSED, RESIDUAL, InOrder, Reverse, Solve, View
+from test_levenberg_marquardt import Problem
+from test_mgh import _evaluate, _name
+
+from leastsq import _minpack
+
+asks = pytest.mark.skipif(not bundled(), reason="the system build has no solve that asks")
+each_routine = pytest.mark.parametrize("routine", ["lmdif", "lmder"])
+
+USE = Settings(maxfev=200)
+
+
+@pytest.fixture(scope="module")
+def callbacks(doors: ctypes.CDLL) -> CLibrary:
+    """Open the C API, whose lmdif and lmder call the residual."""
+    return CLibrary(doors, "leastsq_{}")
+
+
+@asks
+@each_routine
+@np.errstate(all="ignore")
+def test_all_mgh_runs(doors: ctypes.CDLL, callbacks: CLibrary, routine: str) -> None:
+    """The block is elsewhere at every request, and columns come in random order."""
+    asking, same = Reverse(doors), 0
+    for run in RUNS:
+        got, want = (
+            getattr(library, routine)(_evaluate(run), run.x0, run.m, Settings())
+            for library in (asking, callbacks)
+        )
+        assert_same(got, want, _name(run))
+        same += 1
+    assert same == 53
+
+
+@asks
+@each_routine
+@pytest.mark.parametrize("nprint", [0, 1, 2])
+@np.errstate(all="ignore")
+def test_refusals_and_reports(
+    doors: ctypes.CDLL, callbacks: CLibrary, routine: str, nprint: int
+) -> None:
+    """Whatever is refused, results, counts and all points are those of the callback drivers.
+
+    Only x is not: theirs keeps the step of the parameter at which a difference Jacobian stopped.
+    """
+    for seed in (1, 2, 3, 5, 6):
+        total = 0
+        for stop_at in range(61):
+            ours, theirs = Problem(seed, stop_at), Problem(seed, stop_at)
+            use = ours.settings.replace(nprint=nprint)
+            got = getattr(InOrder(doors), routine)(ours, ours.x0, ours.m, use)
+            want = getattr(callbacks, routine)(theirs, theirs.x0, theirs.m, use)
+            shown = -1 if nprint and got.info < 0 else None  # x as it stands at the end
+            assert ours.calls[:shown] == theirs.calls[:shown]
+            assert len(ours.calls) == len(theirs.calls)
+            changed = sum(a != b for a, b in zip(got.x.tolist(), want.x.tolist(), strict=True))
+            assert changed <= (routine == "lmdif" and got.info < 0)
+            assert_same(got._replace(x=want.x), want, (routine, seed, stop_at))
+            if stop_at == 0:
+                total = len(ours.calls)
+            if stop_at == total:
+                break
+
+
+@asks
+@np.errstate(all="ignore")
+def test_every_checkpoint_leads_to_the_same_end(doors: ctypes.CDLL) -> None:
+    run = next(run for run in RUNS if run.number == 8)
+
+    def step(solve: Solve) -> None:
+        view = solve.view()
+        if view.request == RESIDUAL:
+            view.vector("residual", run.m)[:] = run.residual(view.vector("point", run.n).copy())
+        for j in range(run.n) if view.request == DIFFERENCES else ():
+            point = solve.difference_point(j, run.n)
+            assert solve.give_column(j, run.residual(point)) == 0
+        solve.resume()
+
+    solve, checkpoints = Solve(doors, run.m, run.n), []
+    solve.start(run.x0, run.m, USE, analytic=False)
+    while solve.view().request != NOTHING:
+        checkpoints.append(solve.block.tobytes())
+        step(solve)
+    assert len(checkpoints) > 10
+    for checkpoint in checkpoints:
+        again = Solve(doors, run.m, run.n)
+        again.block = np.frombuffer(checkpoint).copy()
+        while again.view().request != NOTHING:
+            step(again)
+        assert again.block.tobytes() == solve.block.tobytes()
+
+
+def line(x: FloatArray) -> FloatArray:
+    """Residuals of a straight line through three points."""
+    return np.array([x[0] - 1.0, x[0] + x[1] - 2.5, x[0] + 2.0 * x[1] - 3.0])
+
+
+def at_differences(doors: ctypes.CDLL) -> Solve:
+    """Return a solve that wants its first difference Jacobian."""
+    solve = Solve(doors, 3, 2)
+    assert solve.start(np.zeros(2), 3, USE, analytic=False) == RESIDUAL
+    assert solve.view().missing == 0
+    solve.view().vector("residual", 3)[:] = line(np.zeros(2))
+    assert solve.resume() == DIFFERENCES
+    return solve
+
+
+@asks
+def test_columns_are_counted_once(doors: ctypes.CDLL) -> None:
+    solve = at_differences(doors)
+    wrong, right = np.full(3, 7.0), line(solve.difference_point(1, 2))
+    for values, missing in ((wrong, 1), (wrong, 1), (right, 1)):
+        assert solve.give_column(1, values) == 0
+        assert solve.view().missing == missing
+        before = solve.block.tobytes()
+        assert solve.resume() == DIFFERENCES
+        assert solve.block.tobytes() == before
+    assert solve.give_column(0, line(solve.difference_point(0, 2))) == 0
+    assert solve.view().missing == 0
+    np.testing.assert_allclose(solve.view().matrix(), [[1, 0], [1, 1], [1, 2]], atol=1e-7)
+    assert solve.resume() == RESIDUAL
+    assert solve.view().nfev == 3
+
+
+@asks
+@pytest.mark.parametrize("j", [-1, 2, 2**31 - 1, -(2**31)])
+def test_columns_that_there_are_not(doors: ctypes.CDLL, j: int) -> None:
+    solve = at_differences(doors)
+    before = solve.block.tobytes()
+    point = np.full(2, 5.0)
+    address = ctypes.c_void_p(point.ctypes.data)
+    assert doors.leastsq_difference_point(solve.address, j, address) == REFUSED
+    assert solve.give_column(j, np.zeros(3)) == REFUSED
+    assert solve.block.tobytes() == before
+    assert point.tolist() == [5.0, 5.0]
+
+
+@asks
+def test_columns_that_are_not_wanted(doors: ctypes.CDLL) -> None:
+    solve = Solve(doors, 3, 2)
+    assert solve.start(np.zeros(2), 3, USE, analytic=True) == RESIDUAL
+    assert solve.give_column(0, np.zeros(3)) == REFUSED
+    solve.view().vector("residual", 3)[:] = line(np.zeros(2))
+    assert solve.resume() == JACOBIAN
+    assert solve.give_column(0, np.zeros(3)) == REFUSED
+    assert solve.resume(-7) == NOTHING
+    assert solve.give_column(0, np.zeros(3)) == REFUSED
+    assert (solve.view().info, solve.view().nfev, solve.view().njev) == (-7, 1, 1)
+
+
+@asks
+def test_after_the_end_nothing_changes(doors: ctypes.CDLL) -> None:
+    solve = at_differences(doors)
+    assert solve.resume(-3) == NOTHING
+    before = solve.block.tobytes()
+    assert [solve.resume(flag) for flag in (0, -1)] == [NOTHING, NOTHING]
+    assert solve.block.tobytes() == before
+    assert (solve.view().info, solve.view().nfev) == (-3, 3)
+
+
+@asks
+@pytest.mark.parametrize(
+    "change",
+    [{"ftol": -1.0}, {"xtol": -1.0}, {"gtol": -1.0}, {"maxfev": 0}, {"factor": 0.0},
+     {"diag": (1.0, 0.0)}],
+    ids=str,
+)  # fmt: skip
+def test_arguments_out_of_range(doors: ctypes.CDLL, change: dict[str, Any]) -> None:
+    solve = Solve(doors, 3, 2)
+    assert solve.start(np.zeros(2), 3, USE.replace(**change), analytic=True) == NOTHING
+    assert (solve.view().info, solve.view().nfev) == (0, 0)
+
+
+@asks
+def test_sizes(doors: ctypes.CDLL) -> None:
+    largest = 2**31 - 1
+    for m, n in ((0, 0), (2, 0), (-1, -1), (1, 2), (largest, largest), (largest, 2**30)):
+        assert Solve(doors, m, n).size == 0
+        block = Solve(doors, 3, 2)
+        before = block.block.tobytes()
+        if n <= 2:
+            assert block.start(np.zeros(max(n, 0)), m, USE, analytic=False) == REFUSED
+        assert block.block.tobytes() == before
+    for m, n in ((1, 1), (7, 3), (1000, 40), (largest, 20)):
+        doors.leastsq_workspace_size.restype = ctypes.c_size_t
+        assert doors.leastsq_workspace_size(m, n) == 8 * (m * n + 2 * m + 7 * n + 19)
+
+
+@asks
+def test_what_is_no_block_is_refused(doors: ctypes.CDLL) -> None:
+    solve = at_differences(doors)
+    solve.block[0] = np.nextafter(solve.block[0], 1.0)  # another version
+    for block in (solve.block, np.zeros_like(solve.block)):
+        solve.block, view = block, View(request=99)
+        before = block.tobytes()
+        assert solve.resume() == REFUSED
+        assert doors.leastsq_inspect(solve.address, ctypes.byref(view)) == REFUSED
+        assert doors.leastsq_difference_point(solve.address, 0, solve.address) == REFUSED
+        assert solve.give_column(0, np.zeros(3)) == REFUSED
+        assert (view.request, block.tobytes()) == (99, before)
+
+
+@asks
+def test_two_solves_side_by_side(doors: ctypes.CDLL) -> None:
+    ends = []
+    for together in (1, 2):
+        solves = [at_differences(doors) for _ in range(together)]
+        for solve in solves:
+            for j in (1, 0):
+                solve.give_column(j, line(solve.difference_point(j, 2)))
+        for solve in solves:
+            solve.resume()
+        ends += [bits(solve.block) for solve in solves]
+    assert len(set(ends)) == 1
+
+
+def test_function_table() -> None:
+    """Members are only appended; those of a solve that asks are NULL in the system build."""
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    address = get(_minpack._C_API, b"leastsq._minpack._C_API")  # type: ignore[attr-defined]
+    table = (ctypes.c_void_p * 19).from_address(address)
+    assert ctypes.c_int.from_address(address).value == 2
+    assert all(table[1:13])
+    assert [bool(member) for member in table[13:]] == [bundled()] * 6
