@@ -19,7 +19,7 @@ from support import (
     run_python,
 )
 
-from leastsq import leastsq
+from leastsq import _minpack, leastsq
 
 UNSAFE_CAST = "Cannot cast array data from {!r} to dtype('float64') according to the rule 'safe'"
 IMPROPER = "Improper input parameters."
@@ -320,3 +320,10 @@ def test_sizes_beyond_c_int_are_refused_without_touching_the_memory() -> None:
         assert error(lambda x: next(results), [1.0]) is ValueError
         """
     )
+
+
+@pytest.mark.parametrize(("method", "wanted"), [("solve", 12), ("covariance", 2)])
+@pytest.mark.parametrize("more", [-1, 1])
+def test_the_native_methods_count_their_arguments(method: str, wanted: int, more: int) -> None:
+    with pytest.raises(TypeError, match=rf"{method}\(\) takes {wanted} arguments"):
+        getattr(_minpack, method)(*[None] * (wanted + more))

@@ -237,11 +237,6 @@ def leastsq(
     x = _minpack.fresh_vector(x0)
     n = x.size
     scale = None if diag is None else _scale_factors(diag, n)
-    proper = (
-        n > 0
-        and not (ftol < 0.0 or xtol < 0.0 or gtol < 0.0 or factor <= 0.0)
-        and (scale is None or not bool((scale <= 0.0).any()))
-    )
     if not isinstance(args, tuple):
         args = (args,)
     limit = most_calls
@@ -249,7 +244,7 @@ def leastsq(
         limit = min((200 if Dfun is None else 100) * (n + 1), INT_MAX)
 
     ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
-        func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn, proper
+        func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn
     )  # fmt: skip
 
     if not finite:

@@ -23,7 +23,6 @@ def solve(
     factor: float,
     diag: _Array | None,
     epsfcn: float | None,
-    proper: bool,
     /,
 ) -> tuple[int, bool, int, int, _Array, _Array, _Index, _Array]: ...
 def covariance(fjac: _Array, ipvt: _Index, /) -> _Array | None: ...

@@ -8,6 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
+{
+    if (nargs == wanted)
+        return 0;
+    PyErr_Format(PyExc_TypeError, "%s() takes %zd arguments, not %zd", method, wanted, nargs);
+    return -1;
+}
+
 /* Of the core, fortran/covar.f90, but for this module alone. */
 void leastsq_covariance(int n, double *r, const int *ipvt, double *work);
 
@@ -58,17 +66,24 @@ static int copy_triangle(const double *fjac, npy_intp m, npy_intp n, double *r)
 }
 
 /* covariance(fjac, ipvt) -> (J^T J)^-1, shape (n, n), or None where R is singular */
-PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args,
-                                Py_ssize_t Py_UNUSED(nargs))
+PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
-    PyArrayObject *fjac = (PyArrayObject *)args[0];
-    const int *ipvt = PyArray_DATA((PyArrayObject *)args[1]);
-    npy_intp n = PyArray_DIM(fjac, 0), m = PyArray_DIM(fjac, 1);
-    npy_intp shape[2] = {n, n};
-    PyObject *cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
-    double *work = PyMem_New(double, n);
-    int *from_one = PyMem_New(int, n);
+    PyArrayObject *fjac;
+    const int *ipvt;
+    npy_intp m, n, shape[2];
+    PyObject *cov;
+    double *work;
+    int *from_one;
 
+    if (leastsq_check_nargs("covariance", nargs, 2) < 0)
+        return NULL;
+    fjac = (PyArrayObject *)args[0];
+    ipvt = PyArray_DATA((PyArrayObject *)args[1]);
+    n = shape[0] = shape[1] = PyArray_DIM(fjac, 0);
+    m = PyArray_DIM(fjac, 1);
+    cov = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    work = PyMem_New(double, n);
+    from_one = PyMem_New(int, n);
     if (cov == NULL || work == NULL || from_one == NULL) {
         Py_CLEAR(cov);
         PyErr_NoMemory();

@@ -1,0 +1,136 @@
+/* One solve for leastsq(): its arrays, the driver of the core, and what is returned. */
+#include "_methods.h"
+#include "_trampoline.h"
+#include "leastsq.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The arrays of one solve; those that are returned are NumPy's. */
+typedef struct {
+    PyArrayObject *fvec, *fjac, *ipvt, *qtf;
+    double *diag; /* then wa1, wa2, wa3 of n numbers each and wa4 of m */
+} Arrays;
+
+static int allocate(Arrays *arrays, npy_intp n)
+{
+    npy_intp m = PyArray_SIZE(arrays->fvec), shape[2] = {n, m};
+
+    arrays->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    arrays->ipvt = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_INT, 0);
+    arrays->qtf = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_DOUBLE, 0);
+    arrays->diag = PyMem_New(double, 4 * (size_t)n + (size_t)m);
+    if (arrays->diag == NULL)
+        PyErr_NoMemory();
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static void free_arrays(Arrays *arrays)
+{
+    Py_XDECREF(arrays->fvec);
+    Py_XDECREF(arrays->fjac);
+    Py_XDECREF(arrays->ipvt);
+    Py_XDECREF(arrays->qtf);
+    PyMem_Free(arrays->diag);
+}
+
+/* Whether x, R and the norm of fvec are finite. In R one sees every column norm of the Jacobian. */
+static int is_finite(npy_intp m, npy_intp n, const double *x, const double *fvec,
+                     const double *fjac)
+{
+    for (npy_intp j = 0; j < n; j++) {
+        if (!isfinite(x[j]))
+            return 0;
+        for (npy_intp i = 0; i <= j; i++)
+            if (!isfinite(fjac[j * m + i]))
+                return 0;
+    }
+    return isfinite(leastsq_enorm((int)m, fvec));
+}
+
+/* What a solve is told beside its functions and arrays. */
+typedef struct {
+    double ftol, xtol, gtol, factor, epsfcn;
+    int maxfev, mode;
+} Settings;
+
+static int run(Callback *callback, const Settings *settings, npy_intp n, double *x,
+               const Arrays *arrays, int *nfev, int *njev)
+{
+    npy_intp m = PyArray_SIZE(arrays->fvec);
+    double *fvec = PyArray_DATA(arrays->fvec), *fjac = PyArray_DATA(arrays->fjac);
+    double *qtf = PyArray_DATA(arrays->qtf), *diag = arrays->diag;
+    double *wa1 = diag + n, *wa2 = wa1 + n, *wa3 = wa2 + n, *wa4 = wa3 + n;
+    int *ipvt = PyArray_DATA(arrays->ipvt), info;
+
+    callback->have_fvec = 1;
+    callback->have_fjac = callback->dfun != NULL;
+    if (callback->dfun == NULL)
+        info = leastsq_lmdif(leastsq_residual, callback, (int)m, (int)n, x, fvec, settings->ftol,
+                             settings->xtol, settings->gtol, settings->maxfev, settings->epsfcn,
+                             diag, settings->mode, settings->factor, 0, nfev, fjac, (int)m, ipvt,
+                             qtf, wa1, wa2, wa3, wa4);
+    else
+        info = leastsq_lmder(leastsq_residual_or_jacobian, callback, (int)m, (int)n, x, fvec, fjac,
+                             (int)m, settings->ftol, settings->xtol, settings->gtol,
+                             settings->maxfev, diag, settings->mode, settings->factor, 0, nfev,
+                             njev, ipvt, qtf, wa1, wa2, wa3, wa4);
+    for (npy_intp j = 0; j < n && info > 0; j++)
+        ipvt[j]--;
+    return info;
+}
+
+/* The arguments of solve by their places. */
+enum { FUNC, X, ARGS, DFUN, TRANSPOSED, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, EPSFCN, NARGS };
+
+/* solve(func, x, args, dfun, transposed, ftol, xtol, gtol, maxfev, factor, diag, epsfcn)
+ *     -> info, finite, nfev, njev, fvec, fjac, ipvt, qtf
+ * x is overwritten; dfun, diag and epsfcn may be None. Where an argument is out of range the
+ * functions are called once each, as for a solve, and info is 0. */
+PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *outcome = NULL, *dfun;
+    int info = -1, nfev = 0, njev = 0, finite = 1;
+    npy_intp n, m;
+    double *x;
+    Settings settings;
+    Callback callback = {0};
+    Arrays arrays = {0};
+
+    if (leastsq_check_nargs("solve", nargs, NARGS) < 0)
+        return NULL;
+    n = PyArray_SIZE((PyArrayObject *)args[X]);
+    x = PyArray_DATA((PyArrayObject *)args[X]);
+    dfun = args[DFUN] == Py_None ? NULL : args[DFUN];
+    settings = (Settings){.ftol = PyFloat_AsDouble(args[FTOL]),
+                          .xtol = PyFloat_AsDouble(args[XTOL]),
+                          .gtol = PyFloat_AsDouble(args[GTOL]),
+                          .maxfev = (int)PyLong_AsLong(args[MAXFEV]),
+                          .factor = PyFloat_AsDouble(args[FACTOR]),
+                          .mode = args[DIAG] == Py_None ? 1 : 2};
+    if (leastsq_prepare(&callback, args[FUNC], dfun, args[ARGS]) < 0)
+        return NULL;
+    callback.transposed = args[TRANSPOSED] == Py_True;
+    arrays.fvec = leastsq_first_residual(&callback, x, n, &settings.epsfcn);
+    if (arrays.fvec == NULL || allocate(&arrays, n) < 0)
+        goto done;
+    m = PyArray_SIZE(arrays.fvec);
+    if (dfun != NULL && leastsq_jacobian(&callback, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
+        goto done;
+    if (args[EPSFCN] != Py_None)
+        settings.epsfcn = PyFloat_AsDouble(args[EPSFCN]);
+    if (settings.mode == 2)
+        memcpy(arrays.diag, PyArray_DATA((PyArrayObject *)args[DIAG]), (size_t)n * sizeof(double));
+    info = run(&callback, &settings, n, x, &arrays, &nfev, &njev);
+    if (info == LEASTSQ_IMPROPER_INPUT)
+        memset(PyArray_DATA(arrays.fjac), 0, (size_t)m * (size_t)n * sizeof(double));
+    else if (info > 0)
+        finite = is_finite(m, n, x, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
+    if (info >= 0)
+        outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
+                                arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);
+done:
+    leastsq_release(&callback);
+    free_arrays(&arrays);
+    return outcome;
+}
