@@ -3,6 +3,8 @@
 
     python ci/benchmark.py                          all rows, about four minutes
     python ci/benchmark.py --row "qr 2000x200"      those whose names contain that
+    python ci/benchmark.py --against DIRECTORY      small solves beside another build's, which
+                                                    pip install --target DIRECTORY has put there
     LEASTSQ_SIMD=avx2 python ci/benchmark.py --row "qr "     with an instruction set of choice
 
 Needs SciPy >= 1.18 and a C compiler; compares with Debian's libminpack1 and libcminpack1 if they
@@ -18,6 +20,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import benchmark_builds
 import benchmark_footprint
 import benchmark_report as report
 import benchmark_routines
@@ -35,9 +38,13 @@ def main() -> None:
     rows = [
         row
         for row in (
-            *benchmark_routines.rows(),
-            *benchmark_solves.rows(),
-            *benchmark_footprint.rows(options.wheel),
+            benchmark_builds.rows(options.against.resolve())
+            if options.against
+            else [
+                *benchmark_routines.rows(),
+                *benchmark_solves.rows(),
+                *benchmark_footprint.rows(options.wheel),
+            ]
         )
         if not options.row or any(part in row.name for part in options.row)
     ]
@@ -74,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw it with matplotlib")
+    parser.add_argument("--against", type=Path, metavar="DIRECTORY", help="only another build")
     parser.add_argument("--wheel", type=Path, help="weigh this wheel, not what is installed")
     return parser.parse_args()
 

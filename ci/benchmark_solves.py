@@ -1,6 +1,5 @@
 """Rows for whole solves from Python: ours against `scipy.optimize.leastsq`."""
 
-import dataclasses
 import functools
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -26,16 +25,26 @@ from benchmark_timing import (
 
 import leastsq
 
-__all__ = ["rows"]
+__all__ = ["Solver", "rows", "small_rows"]
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
 Solver = Callable[..., Any]
+Compared = tuple[Seconds, Seconds, str]
+"""Times of ours and of the peer in the same rounds, and a note."""
 
 SOLVERS: dict[str, Solver] = {"ours": leastsq.leastsq, "SciPy": scipy.optimize.leastsq}
+"""Ours, then the peer that a row compares it with."""
 
 SOLVE, SOLVE_MANY_VARIABLES, MANY_VARIABLES = 0.4, 0.3, 200
-TINY, TINY_FULL, EVALUATION, EXPONENTIAL = 0.45, 0.35, 0.65, 0.5  # of SciPy's time
+TARGETS = {
+    "tiny": 0.45,
+    "tiny full_output": 0.35,
+    "exponential": 0.5,
+    "evaluation 100x100": 0.65,
+    "evaluation 2x2": 0.65,
+}
+"""Of SciPy's time."""
 ROW_WISE = ((2000, 200), (100_000, 20))
 GROWTH_M = tuple((m, 50) for m in (1000, 2000, 4000, 8000, 16_000))
 GROWTH_N = tuple((2000, n) for n in (25, 50, 100, 200, 400))
@@ -125,26 +134,44 @@ def rows() -> list[Row]:
     return [
         *(_dense_row(m, n, True) for m, n in SIZES),
         *(_dense_row(m, n, False) for m, n in ROW_WISE),
-        _row("tiny", "How long does a solve of two variables take?", _tiny, False, TINY),
-        _row("tiny full_output", "And with full_output?", _tiny, True, TINY_FULL),
-        _row(
-            "exponential",
+        *small_rows(Group.SOLVES, SOLVERS, TARGETS),
+        _growth_row("m", GROWTH_M),
+        _growth_row("n", GROWTH_N),
+    ]
+
+
+def small_rows(
+    group: Group, solvers: Mapping[str, Solver], targets: Mapping[str, float]
+) -> list[Row]:
+    """Return the rows of small solves, in which calls count for more than algebra."""
+    asked: dict[str, tuple[str, Callable[..., Compared]]] = {
+        "tiny": (
+            "How long does a solve of two variables take?",
+            functools.partial(_tiny, False),
+        ),
+        "tiny full_output": ("And with full_output?", functools.partial(_tiny, True)),
+        "exponential": (
             "What does a solve of y = a exp(-b t) + c at 50 points cost beside its residuals?",
             _exponential,
         ),
-        _row("rosenbrock", "How long does Rosenbrock's valley take?", _rosenbrock),
-        _row(
-            "evaluation 100x100",
+        "rosenbrock": ("How long does Rosenbrock's valley take?", _rosenbrock),
+        "evaluation 100x100": (
             "What does one more evaluation cost, the residual handing back its 100 variables?",
             _evaluation_of_many,
         ),
-        _row(
-            "evaluation 2x2",
+        "evaluation 2x2": (
             "And with its share of the iterations, in a long solve of two variables?",
             _evaluation_of_two,
         ),
-        _growth_row("m", GROWTH_M),
-        _growth_row("n", GROWTH_N),
+    }
+
+    def run(name: str, effort: Effort) -> list[Line]:
+        ours, theirs, note = asked[name][1](solvers, effort)
+        return [compared(group, list(solvers)[1], ours, theirs, targets.get(name), note)]
+
+    return [
+        Row(name, question, group, functools.partial(run, name))
+        for name, (question, _) in asked.items()
     ]
 
 
@@ -166,45 +193,44 @@ def _growth_row(name: str, sizes: tuple[tuple[int, int], ...]) -> Row:
     return Row(f"growth with {name}", question, Group.AMOUNTS, run, unit="")
 
 
-def _race(
-    calls: Mapping[str, Callable[[], Any]], target: float | None, note: str, effort: Effort
-) -> list[Line]:
+def _race(calls: Mapping[str, Callable[[], Any]], effort: Effort) -> Compared:
     times = interleaved({name: repeated(call) for name, call in calls.items()}, effort)
-    return [compared(Group.SOLVES, "SciPy", times["ours"], times["SciPy"], target, note)]
+    ours, theirs = times.values()
+    return ours, theirs, ""
 
 
 def _dense(m: int, n: int, col_deriv: bool, effort: Effort) -> list[Line]:
     problem = Dense(m, n, col_deriv)
     calls = {name: problem.call(solver) for name, solver in SOLVERS.items()}
     target = SOLVE_MANY_VARIABLES if n >= MANY_VARIABLES else SOLVE
-    lines = _race(calls, target, "", effort)
+    ours, theirs, _ = _race(calls, effort)
     shares = [problem.share_of_callbacks(solver) for solver in SOLVERS.values()]
     note = "{} evaluations; {:.0%} and {:.0%} in callbacks".format(problem.evaluations, *shares)
-    return [dataclasses.replace(line, note=note) for line in lines]
+    return [compared(Group.SOLVES, "SciPy", ours, theirs, target, note)]
 
 
-def _tiny(full_output: bool, target: float, effort: Effort) -> list[Line]:
+def _tiny(full_output: bool, solvers: Mapping[str, Solver], effort: Effort) -> Compared:
     def itself(x: Vector) -> Vector:
         return x
 
     x0 = np.array([1.0, 2.0])
     calls = {
         name: functools.partial(solver, itself, x0, full_output=full_output)
-        for name, solver in SOLVERS.items()
+        for name, solver in solvers.items()
     }
-    return _race(calls, target, "", effort)
+    return _race(calls, effort)
 
 
-def _rosenbrock(effort: Effort) -> list[Line]:
+def _rosenbrock(solvers: Mapping[str, Solver], effort: Effort) -> Compared:
     def valley(x: Vector) -> Vector:
         return np.array([10.0 * (x[1] - x[0] * x[0]), 1.0 - x[0]])
 
     x0 = np.array([-1.2, 1.0])
-    calls = {name: functools.partial(solver, valley, x0) for name, solver in SOLVERS.items()}
-    return _race(calls, None, "", effort)
+    calls = {name: functools.partial(solver, valley, x0) for name, solver in solvers.items()}
+    return _race(calls, effort)
 
 
-def _exponential(effort: Effort) -> list[Line]:
+def _exponential(solvers: Mapping[str, Solver], effort: Effort) -> Compared:
     t = np.linspace(0.0, 4.0, 50)
     y = 2.5 * np.exp(-1.3 * t) + 0.5 + 0.02 * np.random.default_rng(0).standard_normal(t.size)
 
@@ -219,33 +245,33 @@ def _exponential(effort: Effort) -> list[Line]:
 
     x0 = np.array([1.0, 1.0, 0.0])
     timers: dict[str, Timer] = {}
-    points: dict[str, list[Vector]] = {name: [] for name in SOLVERS}
-    for name, solver in SOLVERS.items():
+    points: dict[str, list[Vector]] = {name: [] for name in solvers}
+    for name, solver in solvers.items():
         seen = points[name]
         solver(lambda p, seen=seen: seen.append(p.copy()) or residual(p), x0)
         timers[name] = repeated(functools.partial(solver, residual, x0))
         timers[name + " residuals"] = repeated(functools.partial(replay, seen))
     times = interleaved(timers, effort)
-    ours, theirs = (times[name] - times[name + " residuals"] for name in SOLVERS)
+    ours, theirs = (times[name] - times[name + " residuals"] for name in solvers)
     note = "{} and {} calls; whole solves {:.1f} and {:.1f} µs".format(
         *(len(seen) for seen in points.values()),
-        *(1e6 * float(np.median(times[name])) for name in SOLVERS),
+        *(1e6 * float(np.median(times[name])) for name in solvers),
     )
-    return [compared(Group.SOLVES, "SciPy", ours, theirs, EXPONENTIAL, note)]
+    return ours, theirs, note
 
 
-def _evaluation_of_many(effort: Effort) -> list[Line]:
+def _evaluation_of_many(solvers: Mapping[str, Solver], effort: Effort) -> Compared:
     # Both lengths end within the first difference Jacobian, before any linear algebra.
     x0, lengths = np.linspace(1.0, 2.0, 100), (10, 100)
     timers = {
         f"{name} {length}": _stopped_solves(solver, x0, length)
-        for name, solver in SOLVERS.items()
+        for name, solver in solvers.items()
         for length in lengths
     }
-    return _cost_per_call(interleaved(timers, effort), lengths)
+    return _cost_per_call(list(solvers), interleaved(timers, effort), lengths)
 
 
-def _evaluation_of_two(effort: Effort) -> list[Line]:
+def _evaluation_of_two(solvers: Mapping[str, Solver], effort: Effort) -> Compared:
     def square(x: Vector) -> Vector:  # each iteration halves x, and no tolerance ends that
         return x * x
 
@@ -255,24 +281,26 @@ def _evaluation_of_two(effort: Effort) -> list[Line]:
         f"{name} {length}": repeated(
             functools.partial(solver, square, x0, maxfev=length, **settings)
         )
-        for name, solver in SOLVERS.items()
+        for name, solver in solvers.items()
         for length in lengths
     }
     timers["residual"] = repeated(functools.partial(square, x0))
-    return _cost_per_call(interleaved(timers, effort), lengths)
+    return _cost_per_call(list(solvers), interleaved(timers, effort), lengths)
 
 
-def _cost_per_call(times: dict[str, Seconds], lengths: tuple[int, int]) -> list[Line]:
+def _cost_per_call(
+    names: list[str], times: dict[str, Seconds], lengths: tuple[int, int]
+) -> Compared:
     short, long = lengths
     residual = times.get("residual", 0.0)
     ours, theirs = (
         (times[f"{name} {long}"] - times[f"{name} {short}"]) / (long - short) - residual
-        for name in SOLVERS
+        for name in names
     )
     note = f"difference of solves of {short} and {long} calls"
     if "residual" in times:
         note += ", less the residual's time"
-    return [compared(Group.SOLVES, "SciPy", ours, theirs, EVALUATION, note)]
+    return ours, theirs, note
 
 
 def _stopped_solves(solver: Solver, x0: Vector, length: int) -> Timer:

@@ -31,6 +31,7 @@ class Group(enum.Enum):
 
     ROUTINES = "Routines: the peer's time / ours, more is better"
     SOLVES = "Solves: our time / SciPy's, less is better"
+    BUILDS = "Builds: our time / the other build's, less is better"
     AMOUNTS = "Amounts: ours beside SciPy's, less is better"
 
 

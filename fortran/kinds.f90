@@ -29,8 +29,8 @@ contains
         real(wp), intent(in) :: b  !! any number
         real(wp) :: larger
 
-        larger = b
-        if (a > b .or. b /= b) larger = a
+        larger = merge(a, b, a > b)  ! an instruction of its own, without a branch
+        larger = merge(a, larger, b /= b)
     end function larger
 
     !> The smaller of two numbers; of a number and NaN the number, as C's fmin (min may choose).
@@ -39,8 +39,8 @@ contains
         real(wp), intent(in) :: b  !! any number
         real(wp) :: smaller
 
-        smaller = b
-        if (a < b .or. b /= b) smaller = a
+        smaller = merge(a, b, a < b)
+        smaller = merge(a, smaller, b /= b)
     end function smaller
 
 end module leastsq_kinds

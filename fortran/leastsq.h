@@ -7,8 +7,8 @@
  * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
  * - All arrays are the caller's, scratch included, and none is kept. Nothing is taken from the
- *   heap, and at most 36 kB from the stack: leastsq_qrfac beyond n = 3840, leastsq_qrsolv and its
- *   callers beyond n = 1920 go a slower way. Arrays of one call must not overlap.
+ *   heap, and at most 36 kB from the stack: beyond n = 3840 leastsq_qrfac, leastsq_qrsolv and its
+ *   callers go a slower way. Arrays of one call must not overlap.
  * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.

@@ -196,10 +196,11 @@ contains
         type(solve_arrays), intent(in) :: arrays  !! factors, qtf, column norms
         type(solve_state), intent(inout) :: state !! the solve so far
 
-        real(wp) :: total, cosine, norm
+        real(wp) :: total, cosine, largest, norm
         integer :: i, j
 
-        state%gnorm = 0.0_wp
+        largest = 0.0_wp
+        state%gnorm = largest
         if (state%fnorm == 0.0_wp) return
         do j = 1, size(arrays%x)
             norm = arrays%column_norms(arrays%ipvt(j))
@@ -209,8 +210,9 @@ contains
                 total = total + arrays%fjac(i, j)*(arrays%qtf(i)/state%fnorm)
             end do
             cosine = abs(total/norm)
-            if (cosine > state%gnorm) state%gnorm = cosine  ! a NaN is no maximum
+            largest = merge(cosine, largest, cosine > largest)  ! a NaN is not
         end do
+        state%gnorm = largest
     end subroutine measure_gradient
 
     !> Lets the scaling grow to the largest column norms so far, as sec. 6 of the paper advises.
@@ -221,7 +223,7 @@ contains
         integer :: j
 
         do j = 1, size(diag)
-            if (norms(j) > diag(j)) diag(j) = norms(j)
+            diag(j) = merge(norms(j), diag(j), norms(j) > diag(j))
         end do
     end subroutine enlarge_scaling
 

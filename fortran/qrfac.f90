@@ -30,17 +30,15 @@ contains
         real(wp) :: multipliers(stack_capacity), nothing(0)
 
         call column_norms(m, a, acnorm)
-        if (size(a, 2) <= stack_capacity) then
-            call factor(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers(:size(a, 2)), nothing)
-        else
-            call factor_by_blocks(m, a, pivot, ipvt, rdiag, acnorm, work, multipliers)
-        end if
+        call factor(m, a, pivot, ipvt, rdiag, acnorm, work, &
+                    multipliers(:min(size(a, 2), stack_capacity)), nothing)
     end subroutine qrfac
 
     !> The factorisation proper, given the column norms; also applies Q^T to one more column.
     !>
     !> Two steps overlap: the pass over the trailing columns that sums for reflector j applies
-    !> reflector j - 1 on its way. Row j of R, and so the next pivot, are known after it.
+    !> reflector j - 1 on its way. Row j of R, and so the next pivot, are known after it. Where
+    !> there is no room for a multiplier a column, each reflector has a pass of its own.
     pure subroutine factor(m, a, pivot, ipvt, rdiag, acnorm, reference, multipliers, extra)
         integer, intent(in) :: m                          !! rows of the matrix, <= size(a, 1)
         real(wp), intent(inout), contiguous :: a(:, :)    !! matrix, then its factors; (lda, n)
@@ -49,60 +47,35 @@ contains
         real(wp), intent(out), contiguous :: rdiag(:)     !! diagonal of R; (n)
         real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
         real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
-        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch, see sweep_columns; (n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch, see sweep_columns; (n), or
+                                                              !! shorter, and extra is empty
         real(wp), intent(inout), contiguous :: extra(:)   !! empty, or m; then n of Q^T extra
 
-        logical :: pending
+        logical :: overlap, pending
         integer :: j, largest
 
         call prepare(acnorm, pivot, rdiag, reference, ipvt)
+        overlap = size(multipliers) >= size(a, 2)
         pending = .false.
         do j = 1, min(m, size(a, 2))
             if (pivot) then
                 call bring_largest_forward(j, m, a, ipvt, rdiag, reference, largest)
-                call exchange(multipliers, j, largest)
+                if (pending .and. largest /= j) call exchange(multipliers, j, largest)
             end if
             call start_reflector(j, m, pending, a, multipliers, rdiag(j))
-            if (rdiag(j) /= 0.0_wp) then
+            if (rdiag(j) /= 0.0_wp .and. overlap) then
                 call sweep_columns(j, m, pending, rdiag(j), a, multipliers, extra)
                 call complete_row(j, m, pivot, a(:, j), a(:, j + 1:), multipliers(j + 1:), &
                                   rdiag(j + 1:), reference(j + 1:))
                 if (size(extra) > 0) extra(j) = extra(j) - multipliers(j)*a(j, j)
+            else if (rdiag(j) /= 0.0_wp) then
+                call apply_by_blocks(j, m, pivot, rdiag, a, multipliers, reference)
             else if (pending) then
                 call apply_pending(j, m, a, multipliers, extra)
             end if
-            pending = rdiag(j) /= 0.0_wp
+            pending = rdiag(j) /= 0.0_wp .and. overlap
         end do
     end subroutine factor
-
-    !> The same for more columns than there can be multipliers: some columns at a time, and each
-    !> reflector is applied in a pass of its own.
-    pure subroutine factor_by_blocks(m, a, pivot, ipvt, rdiag, acnorm, reference, multipliers)
-        integer, intent(in) :: m                          !! rows of the matrix, <= size(a, 1)
-        real(wp), intent(inout), contiguous :: a(:, :)    !! matrix, then its factors; (lda, n)
-        logical, intent(in) :: pivot                      !! whether columns may be interchanged
-        integer, intent(inout), contiguous :: ipvt(:)     !! column j of A P is column ipvt(j) of A
-        real(wp), intent(out), contiguous :: rdiag(:)     !! diagonal of R; (n)
-        real(wp), intent(in), contiguous :: acnorm(:)     !! norms of the columns of A; (n)
-        real(wp), intent(out), contiguous :: reference(:) !! norms last computed afresh; (n)
-        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch, any length but zero
-
-        integer :: first, j, largest, last
-
-        call prepare(acnorm, pivot, rdiag, reference, ipvt)
-        do j = 1, min(m, size(a, 2))
-            if (pivot) call bring_largest_forward(j, m, a, ipvt, rdiag, reference, largest)
-            call start_reflector(j, m, .false., a, multipliers, rdiag(j))
-            if (rdiag(j) == 0.0_wp) cycle
-            a(j + 1:m, j) = a(j + 1:m, j)/(-rdiag(j))
-            do first = j + 1, size(a, 2), size(multipliers)
-                last = min(size(a, 2), first + size(multipliers) - 1)
-                call reflect_block(j, m, pivot, a(:, j), a(:, first:last), &
-                                   multipliers(:last - first + 1), rdiag(first:last), &
-                                   reference(first:last))
-            end do
-        end do
-    end subroutine factor_by_blocks
 
     !> Norms and permutation before the first step.
     pure subroutine prepare(acnorm, pivot, norms, reference, ipvt)
@@ -168,7 +141,7 @@ contains
                      merge(1_c_int, 0_c_int, pending), a(:, max(j - 1, 1)), a(:, j), -diagonal, &
                      a(:, j + 1:), size(a, 1, index_kind), multipliers(j + 1 - extras:), extras, &
                      extra)
-        multipliers(j:) = multipliers(j:)/a(j, j)
+        multipliers(j + 1 - extras:) = multipliers(j + 1 - extras:)/a(j, j)
     end subroutine sweep_columns
 
     !> Completes row j of R in some columns and brings the norms of what is left below it up to
@@ -179,7 +152,7 @@ contains
         logical, intent(in) :: pivot                         !! whether norms are wanted
         real(wp), intent(in), contiguous :: v(:)             !! reflector j, from row j on; (lda)
         real(wp), intent(inout), contiguous :: columns(:, :) !! some columns after j; (lda, k)
-        real(wp), intent(in), contiguous :: multipliers(:)   !! of reflector j; (k)
+        real(wp), intent(in), contiguous :: multipliers(:)   !! of reflector j; at least k
         real(wp), intent(inout), contiguous :: norms(:)      !! norms left; (k)
         real(wp), intent(inout), contiguous :: reference(:)  !! norms last computed afresh; (k)
 
@@ -196,29 +169,34 @@ contains
         end do
     end subroutine complete_row
 
-    !> Applies reflector j to some columns at once, row j and norms included.
-    pure subroutine reflect_block(j, m, pivot, v, columns, multipliers, norms, reference)
-        integer, intent(in) :: j                             !! the reflector
-        integer, intent(in) :: m                             !! rows of the matrix
-        logical, intent(in) :: pivot                         !! whether norms are wanted
-        real(wp), intent(inout), contiguous :: v(:)          !! reflector j, from row j on; (lda)
-        real(wp), intent(inout), contiguous :: columns(:, :) !! some columns after j; (lda, k)
-        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch; (k)
-        real(wp), intent(inout), contiguous :: norms(:)      !! norms left; (k)
-        real(wp), intent(inout), contiguous :: reference(:)  !! norms last computed afresh; (k)
+    !> Completes reflector j and applies it to the columns after j, as many at a time as there are
+    !> multipliers for.
+    pure subroutine apply_by_blocks(j, m, pivot, norms, a, multipliers, reference)
+        integer, intent(in) :: j                            !! the reflector
+        integer, intent(in) :: m                            !! rows of the matrix
+        logical, intent(in) :: pivot                        !! whether norms are wanted
+        real(wp), intent(inout), contiguous :: norms(:)     !! R(j, j), then norms left; (n)
+        real(wp), intent(inout), contiguous :: a(:, :)      !! partly factored matrix; (lda, n)
+        real(wp), intent(inout), contiguous :: multipliers(:) !! scratch, not empty
+        real(wp), intent(inout), contiguous :: reference(:) !! norms last computed afresh; (n)
 
         real(wp) :: nothing(0)
-        integer :: k
+        integer :: first, k, last
 
-        call reflect(int(j, index_kind), int(m, index_kind), size(columns, 2, index_kind), &
-                     0_c_int, v, v, 0.0_wp, columns, size(columns, 1, index_kind), multipliers, &
-                     0_c_int, nothing)
-        multipliers = multipliers/v(j)
-        call complete_row(j, m, pivot, v, columns, multipliers, norms, reference)
-        do k = 1, size(columns, 2)
-            call subtract(columns(j + 1:m, k), multipliers(k), v(j + 1:m))
+        a(j + 1:m, j) = a(j + 1:m, j)/(-norms(j))
+        do first = j + 1, size(a, 2), size(multipliers)
+            last = min(size(a, 2), first + size(multipliers) - 1)
+            call reflect(int(j, index_kind), int(m, index_kind), int(last - first + 1, index_kind), &
+                         0_c_int, a(:, j), a(:, j), 0.0_wp, a(:, first:last), &
+                         size(a, 1, index_kind), multipliers, 0_c_int, nothing)
+            multipliers(:last - first + 1) = multipliers(:last - first + 1)/a(j, j)
+            call complete_row(j, m, pivot, a(:, j), a(:, first:last), multipliers, &
+                              norms(first:last), reference(first:last))
+            do k = first, last
+                call subtract(a(j + 1:m, k), multipliers(k - first + 1), a(j + 1:m, j))
+            end do
         end do
-    end subroutine reflect_block
+    end subroutine apply_by_blocks
 
     !> Applies reflector j - 1 where there is no reflector j to sum for.
     pure subroutine apply_pending(j, m, a, multipliers, extra)

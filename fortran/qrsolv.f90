@@ -28,14 +28,16 @@ contains
         real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
 
         real(wp) :: rows(stack_capacity)
-        integer :: j, n
+        integer :: block, j, n
 
         n = size(x)
         call transpose_upper(r, x)
         work = qtb
-        if (n > short .and. n <= stack_capacity/2) then
-            call eliminate(min(most_rows, stack_capacity/n), ipvt, diag, r, rows, work)
-        else
+        block = 1
+        if (n > short) block = min(most_rows, stack_capacity/n)
+        if (block > 0) then
+            call eliminate(block, ipvt, diag, r, rows, work)
+        else  ! no room for a row of D
             call eliminate(1, ipvt, diag, r, sdiag, work)
         end if
         call exchange_diagonals(r, x, sdiag)

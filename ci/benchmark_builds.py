@@ -1,0 +1,45 @@
+"""Rows for small solves: this build against another one, and that against itself for the noise."""
+
+import importlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmark_solves import Solver, small_rows
+from benchmark_timing import Group, Row
+
+__all__ = ["rows"]
+
+MOST = 1.05
+"""Of the other build's time, for what is to be no slower."""
+
+
+def rows(directory: Path) -> list[Row]:
+    """Return the rows against the build that stands in a directory, by pip install --target."""
+    ours = _load(Path(importlib.import_module("leastsq").__file__ or "").parents[1])
+    theirs = _load(directory)
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(directory / "leastsq", Path(copy, "leastsq"))
+        again = _load(Path(copy))
+    against = small_rows(Group.BUILDS, {"ours": ours, "other": theirs}, {})
+    targets = dict.fromkeys((row.name for row in against), MOST)
+    return [
+        *small_rows(Group.BUILDS, {"ours": ours, "other": theirs}, targets),
+        *small_rows(Group.BUILDS, {"other": theirs, "itself": again}, {}),
+    ]
+
+
+def _load(site: Path) -> Solver:
+    """Import leastsq from a directory, whether or not it was imported from another."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "leastsq"]:
+        del sys.modules[name]
+    sys.path.insert(0, str(site))
+    try:
+        module = importlib.import_module("leastsq")
+    finally:
+        sys.path.remove(str(site))
+    if not Path(module.__file__ or "").is_relative_to(site):
+        sys.exit(f"there is no leastsq in {site}")
+    solver: Solver = module.leastsq
+    return solver
