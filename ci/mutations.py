@@ -26,27 +26,27 @@ CHANGES = {
         """,
     ("qrfac", CORE.format("qrfac")): """
         when norms are recomputed     | downdate_trust = {0.05_wp -> 0.06_wp}
-        number of reflectors          | do j = 1, {min -> max}(m, size(a, 2)) if (pivot) then
-        zero column                   | if (rdiag(j) {/= -> ==} 0.0_wp) then
+        number of reflectors          | do j = 1, {min -> max}(m, size(a, 2))
+        zero column                   | if (rdiag(j) {/= -> ==} 0.0_wp .and. overlap) then
         reflector pending             | pending = rdiag(j) {/= -> ==} 0.0_wp
+        room for the multipliers      | overlap = size(multipliers) {>= -> >} size(a, 2)
         sign of the norm              | if (a(j, j) {< -> >} 0.0_wp) norm = -norm
         one added to a reflector      | a(j, j) = a(j, j)/norm {+ -> -} 1.0_wp
         sign of the diagonal          | diagonal = {- -> +}norm
-        rows of a norm afresh         | enorm_of_difference(columns(j + {1 -> 0}:m, k)
+        rows of a norm afresh         | enorm_of_difference(columns(j + {1 -> 2}:m, k)
         pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
         sign of what is pending       | y = y {- -> +} multiplier*v
         first of equal pivots         | if (norms(k) {> -> >=} norms(largest))
         norm that moves aside         | element = x({j -> k})
         norm that moves forward       | x(j) = x({k -> j})
-        multipliers that move         | call exchange(multipliers, j, {largest -> j})
+        multipliers that move         | if (pending .and. largest {/= -> ==} j) call exchange
         norm of the first pivot       | else if (j {== -> /=} 1) then norm = diagonal
         reference that moves aside    | reference(largest) = reference({j -> largest})
-        blocks: number of reflectors  | do j = 1, {min -> max}(m, size(a, 2)) if (pivot) call
-        blocks: zero column           | if (rdiag(j) {== -> /=} 0.0_wp) cycle
-        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}rdiag(j))
+        blocks: zero column           | else if (rdiag(j) {/= -> ==} 0.0_wp) then call apply_by
+        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}norms(j))
         blocks: first column          | do first = j + {1 -> 2}, size(a, 2), size(multipliers)
         blocks: last column           | first + size(multipliers) {- -> +} 1)
-        blocks: rows to subtract from | call subtract(columns(j + {1 -> 2}:m, k)
+        blocks: rows to subtract from | call subtract(a(j + {1 -> 2}:m, k)
         """,
     ("qrfac", KERNELS): """
         reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
@@ -95,6 +95,7 @@ CHANGES = {
     ("qrsolv", CORE.format("qrsolv")): """
         first copied below            | do i = j + {1 -> 2}, size(r, 2) r(i, j) = r(j, i)
         block that remains            | min(block, n - first {+ -> -} 1)
+        rows that there is room for   | min(most_rows, stack_capacity{/ -> *}n)
         nothing to rotate             | if (rows(j, b) {== -> /=} 0.0_wp) then
         rows before a zero            | call turn(j, begun, b - {1 -> 2}, cosine
         rows after a zero             | begun = b + {1 -> 0}
@@ -148,22 +149,22 @@ CHANGES = {
         first of the gradient         | do i = {1 -> 2}, j total = total + r(i, j)*qtb(i)
         """,
     ("lmpar", CORE.format("kinds")): """
-        larger of two                 | larger = b if (a {> -> <} b .or.
-        smaller of two                | smaller = b if (a {< -> >} b .or.
+        larger of two                 | larger = merge(a, b, a {> -> <} b)
+        smaller of two                | smaller = merge(a, b, a {< -> >} b)
         """,
     ("fuzz", CORE.format("kinds")): """
-        larger than NaN               | larger = b if (a > b .or. b {/= -> ==} b) larger = a
-        smaller than NaN              | smaller = b if (a < b .or. b {/= -> ==} b) smaller = a
+        larger than NaN               | larger = merge(a, larger, b {/= -> <} b)
+        smaller than NaN              | smaller = merge(a, smaller, b {/= -> <} b)
         """,
     ("fuzz", CORE.format("lmpar")): """
         a NaN bounds the parameter    | par = {smaller(larger( -> min(max(}par, lower), upper)
         """,
     ("fuzz", ITERATION): """
-        a NaN is the largest cosine   | if (cosine {> -> /=} state%gnorm) state%gnorm = cosine
+        a NaN is the largest cosine   | merge(cosine, largest, cosine {> -> /=} largest)
         """,
     ("fdjac2", CORE.format("fdjac2")): """
         larger relative error         | if (epsfcn {> -> <} machine_epsilon)
-        step from zero                | if (step {== -> /=} 0.0_wp) step = relative_step
+        step from zero                | if (step {== -> /=} 0.0_wp) step = relative
         sign of the step              | x(j) = origin {+ -> -} step
         user's wish                   | if (flag {< -> <=} 0) return
         """,
@@ -207,19 +208,21 @@ CHANGES = {
         ratio that expands            | expand_ratio = {0.75_wp -> 0.74_wp}
         least shrinking               | least_shrink = {0.5_wp -> 0.51_wp}
         most shrinking                | most_shrink = {0.1_wp -> 0.11_wp}
+        how bad a failed step is      | failure_factor = {0.1_wp -> 0.11_wp}
+        step and radius that shrinks  | least_step = {0.1_wp -> 0.11_wp}
         failed step                   | step%actual = {- -> +}1.0_wp
-        just a failed step            | if (most_shrink*step%fnorm {< -> <=} state%fnorm) then
+        just a failed step            | if (failure_factor*step%fnorm {< -> <=} state%fnorm) then
         sign of the actual reduction  | step%actual = 1.0_wp {- -> +} (step%fnorm/state%fnorm)**2
-        first of J p                  | do i = {1 -> 2}, j state%scaled(i) = state%scaled(i) +
+        first of J p                  | do i = {1 -> 2}, j arrays%model_change(i) =
         damping                       | (sqrt(state%par){* -> /}step%length)
         twice the damping             | damping**2/{0.5_wp -> 0.25_wp}
-        sign of the slope             | step%slope = {- -> +}(model_change**2
+        sign of the slope             | step%slope = {- -> +}(change**2
         no prediction                 | if (step%predicted {/= -> ==} 0.0_wp)
         ratio                         | step%actual{/ -> *}step%predicted
         just shrinks                  | if (step%ratio {<= -> <} shrink_ratio) then
         the residual grew             | if (step%actual {< -> >} 0.0_wp) then
         sign in the parabola          | (step%slope {+ -> -} least_shrink*step%actual)
-        just ten times                | most_shrink*step%fnorm {>= -> >} state%fnorm .or.
+        just ten times                | failure_factor*step%fnorm {>= -> >} state%fnorm .or.
         too much shrinking            | .or. shrink {< -> >} most_shrink) then
         radius or step                | shrink*{smaller -> max}(state%delta, step%length/
         parameter shrinks             | state%par = state%par{/ -> *}shrink
@@ -227,8 +230,8 @@ CHANGES = {
         just expands                  | .or. step%ratio {>= -> >} expand_ratio) then
         twice the step                | state%delta = step%length/{0.5_wp -> 0.25_wp}
         half the parameter            | state%par = {0.5_wp -> 0.25_wp}*state%par
-        xtol                          | state%delta {<= -> <} settings%xtol*state%xnorm
-        maxfev                        | if (nfev {>= -> >} settings%maxfev)
+        xtol                          | state%delta {<= -> <} options%xtol*state%xnorm
+        maxfev                        | if (state%nfev {>= -> >} options%maxfev)
         xtol too small                | state%delta {<= -> <} machine_epsilon*state%xnorm
         gtol too small                | if (state%gnorm {<= -> <} machine_epsilon)
         actual at ftol                | abs(step%actual) {<= -> <} tolerance .and.
@@ -239,31 +242,60 @@ CHANGES = {
         """,
     ("levenberg_marquardt", ITERATION): """
         ratio that is accepted        | accept_ratio = {1.0e-4_wp -> 1.0e-1_wp}
-        cosine at gtol                | if (state%gnorm {<= -> >} settings%gtol .or.
-        norms scale                   | if (settings%mode {/= -> ==} 2) then
-        scaling grows                 | if (settings%mode {/= -> ==} 2) call
-        first radius                  | state%delta = settings%factor{* -> /}state%xnorm
+        cosine at gtol                | if (state%gnorm {<= -> >} options%gtol .or.
+        norms scale                   | if (options%mode {/= -> ==} 2) then
+        scaling grows                 | if (options%mode {/= -> ==} 2) call
+        first radius                  | state%delta = options%factor{* -> /}state%xnorm
         start at zero                 | if (state%delta {== -> /=} 0.0_wp) state%delta
         first of the gradient         | do i = {1 -> 2}, j total =
-        largest cosine                | if (cosine {> -> <} state%gnorm) state%gnorm = cosine
-        larger scaling                | if (norms(j) {> -> <} diag(j)) diag(j) = norms(j)
-        sign of the step              | state%step(j) = {- -> +}state%step(j)
-        first step bounds the radius  | state%delta = {smaller -> max}(state%delta, step%length)
+        largest cosine                | merge(cosine, largest, cosine {> -> <} largest)
+        larger scaling                | merge(norms(j), diag(j), norms(j) {> -> <} diag(j))
+        sign of the step              | arrays%step(j) = {- -> +}arrays%step(j)
+        first step bounds the radius  | state%delta = {smaller -> max}(state%delta, state%step
         only the first step           | if (state%iteration {== -> /=} 1) state%delta
-        iterations shown              | mod(state%iteration - {1 -> 0}, settings%nprint)
         iterations counted            | state%iteration = state%iteration + {1 -> 2}
+        refused                       | if (flag {< -> <=} 0) then
+        residuals counted             | state%nfev = state%nfev + {1 -> 2}
+        Jacobians counted             | state%njev = state%njev {+ -> -} 1
+        differences counted           | state%nfev = state%nfev {+ -> -} n
+        step not taken                | else if (step%ratio {< -> >} accept_ratio) then
         """,
-    ("levenberg_marquardt", CORE.format("problem")): """
-        no evaluations                | settings%maxfev {> -> >=} 0
-        fewer residuals               | m {>= -> >} n .and.
-        zero factor                   | settings%factor {<= -> <} 0.0_wp)
-        zero in the scaling           | any(diag {<= -> <} 0.0_wp)
+    ("levenberg_marquardt", CORE.format("solve")): """
+        no evaluations                | options%maxfev {> -> >=} 0
+        fewer residuals               | size(arrays%fvec) {>= -> >} size(arrays%x)
+        leading dimension             | size(arrays%fjac, 1) {>= -> >} size(arrays%fvec)
+        zero factor                   | options%factor {<= -> <} 0.0_wp)
+        zero in the scaling           | any(arrays%diag {<= -> <} 0.0_wp)
+        iterations shown              | mod(state%iteration - {1 -> 0}, nprint)
         """,
     ("levenberg_marquardt", CORE.format("lmdif")): """
-        evaluations counted           | self%nfev = self%nfev {+ -> -} self%n
+        report that stops             | if (flag {>= -> <} 0 .and. report_is_due
+        last report                   | if (nprint {> -> <} 0) flag
         """,
     ("levenberg_marquardt", CORE.format("lmder")): """
-        Jacobians counted             | self%njev = self%njev {+ -> -} 1
+        report that stops             | if (flag {>= -> <} 0 .and. report_is_due
+        last report                   | if (nprint {> -> <} 0) flag
+        """,
+    ("reverse", CORE.format("reverse")): """
+        columns missing               | columns_missing(header) {> -> <} 0) return
+        refusal of all columns        | if (flag {>= -> <} 0 .and. columns_missing
+        column given twice            | if (given(j + 1) {== -> /=} 0) header%columns
+        columns counted               | header%columns = header%columns {+ -> -} 1
+        columns forgotten             | header%columns = {0 -> 1} given = 0 request
+        sign of the step              | point(j + 1) = arrays%x(j + 1) {+ -> -} step_of
+        first column                  | j {>= -> >} 0 .and. j < header%n
+        last column                   | j >= 0 .and. j {< -> <=} header%n
+        version                       | if (header%version {/= -> ==} layout_version) return
+        after the end                 | if (request {<= -> <} 0) return
+        kind of Jacobian              | wants_differences, analytic {/= -> ==} 0)
+        """,
+    ("reverse", CORE.format("workspace")): """
+        fewest variables              | if (n < {1 -> 2} .or. m < n) return
+        fewest residuals              | if (n < 1 .or. m {< -> <=} n) return
+        overflow                      | if (reals {> -> <} (huge(bytes)
+        place of the scaling          | block(x + {n -> 2*n}), block(x + 2*n)
+        place of the trial residual   | block(fvec + {m -> 1}), arrays)
+        place of the Jacobian         | fjac = fvec + {2 -> 1}*m
         """,
     ("levenberg_marquardt", CORE.format("qrfac")): """
         sign in Q^T f                 | extra(j) = extra(j) {- -> +} multipliers(j)*a(j, j)
