@@ -45,7 +45,7 @@ CHANGES = {
         blocks: zero column           | else if (rdiag(j) {/= -> ==} 0.0_wp) then call apply_by
         blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}norms(j))
         blocks: first column          | do first = j + {1 -> 2}, size(a, 2), size(multipliers)
-        blocks: last column           | first + size(multipliers) {- -> +} 1)
+        blocks: columns that remain   | min(size(multipliers), size(a, 2) - first {+ -> -} 1)
         blocks: rows to subtract from | call subtract(a(j + {1 -> 2}:m, k)
         """,
     ("qrfac", KERNELS): """

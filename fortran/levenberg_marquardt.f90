@@ -27,7 +27,7 @@ module leastsq_levenberg_marquardt
     real(wp), parameter :: expand_ratio = 0.75_wp      !! gain ratio from which the radius grows
     real(wp), parameter :: least_shrink = 0.5_wp
     real(wp), parameter :: most_shrink = 0.1_wp
-    real(wp), parameter :: failure_factor = 0.1_wp     !! times the new norm at least the old: failed
+    real(wp), parameter :: failure_factor = 0.1_wp     !! times a norm that is beyond the old one
     real(wp), parameter :: least_step = 0.1_wp         !! over the radius that is to shrink
 
     !> How the residual answered a trial step.

@@ -181,15 +181,16 @@ contains
         real(wp), intent(inout), contiguous :: reference(:) !! norms last computed afresh; (n)
 
         real(wp) :: nothing(0)
-        integer :: first, k, last
+        integer :: count, first, k, last
 
         a(j + 1:m, j) = a(j + 1:m, j)/(-norms(j))
         do first = j + 1, size(a, 2), size(multipliers)
-            last = min(size(a, 2), first + size(multipliers) - 1)
-            call reflect(int(j, index_kind), int(m, index_kind), int(last - first + 1, index_kind), &
-                         0_c_int, a(:, j), a(:, j), 0.0_wp, a(:, first:last), &
-                         size(a, 1, index_kind), multipliers, 0_c_int, nothing)
-            multipliers(:last - first + 1) = multipliers(:last - first + 1)/a(j, j)
+            count = min(size(multipliers), size(a, 2) - first + 1)
+            last = first + count - 1
+            call reflect(int(j, index_kind), int(m, index_kind), int(count, index_kind), 0_c_int, &
+                         a(:, j), a(:, j), 0.0_wp, a(:, first:last), size(a, 1, index_kind), &
+                         multipliers, 0_c_int, nothing)
+            multipliers(:count) = multipliers(:count)/a(j, j)
             call complete_row(j, m, pivot, a(:, j), a(:, first:last), multipliers, &
                               norms(first:last), reference(first:last))
             do k = first, last

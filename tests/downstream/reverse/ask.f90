@@ -28,5 +28,5 @@ program ask
         request = leastsq_resume(block, 0)
     end do
     call c_f_pointer(view%x, x, [n])
-    print '(a, 2f9.6, a, i0, a, i0)', "x", x, ", info ", view%info, ", last request ", request
+    print "(a, 2f9.6, a, i0, a, i0)", "x", x, ", info ", view%info, ", last request ", request
 end program ask
