@@ -8,6 +8,9 @@ static const leastsq_capi table = {
 #ifdef LEASTSQ_BUNDLED
     leastsq_workspace_size, leastsq_start, leastsq_resume, leastsq_inspect,
     leastsq_difference_point, leastsq_difference_column,
+#else
+    NULL,                 NULL,          NULL,           NULL,           NULL,
+    NULL,
 #endif
 };
 
