@@ -22,11 +22,10 @@ def rows(directory: Path) -> list[Row]:
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(directory / "leastsq", Path(copy, "leastsq"))
         again = _load(Path(copy))
-    against = small_rows(Group.BUILDS, {"ours": ours, "other": theirs}, {})
-    targets = dict.fromkeys((row.name for row in against), MOST)
+    pair, noise = {"ours": ours, "other": theirs}, {"other": theirs, "itself": again}
     return [
-        *small_rows(Group.BUILDS, {"ours": ours, "other": theirs}, targets),
-        *small_rows(Group.BUILDS, {"other": theirs, "itself": again}, {}),
+        *small_rows(Group.BUILDS, pair, lambda _: MOST),
+        *small_rows(Group.BUILDS, noise, lambda _: None, " (noise)"),
     ]
 
 

@@ -134,14 +134,17 @@ def rows() -> list[Row]:
     return [
         *(_dense_row(m, n, True) for m, n in SIZES),
         *(_dense_row(m, n, False) for m, n in ROW_WISE),
-        *small_rows(Group.SOLVES, SOLVERS, TARGETS),
+        *small_rows(Group.SOLVES, SOLVERS, TARGETS.get),
         _growth_row("m", GROWTH_M),
         _growth_row("n", GROWTH_N),
     ]
 
 
 def small_rows(
-    group: Group, solvers: Mapping[str, Solver], targets: Mapping[str, float]
+    group: Group,
+    solvers: Mapping[str, Solver],
+    target: Callable[[str], float | None],
+    suffix: str = "",
 ) -> list[Row]:
     """Return the rows of small solves, in which calls count for more than algebra."""
     asked: dict[str, tuple[str, Callable[..., Compared]]] = {
@@ -167,10 +170,10 @@ def small_rows(
 
     def run(name: str, effort: Effort) -> list[Line]:
         ours, theirs, note = asked[name][1](solvers, effort)
-        return [compared(group, list(solvers)[1], ours, theirs, targets.get(name), note)]
+        return [compared(group, list(solvers)[1], ours, theirs, target(name), note)]
 
     return [
-        Row(name, question, group, functools.partial(run, name))
+        Row(name + suffix, question, group, functools.partial(run, name))
         for name, (question, _) in asked.items()
     ]
 

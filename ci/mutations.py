@@ -29,7 +29,6 @@ CHANGES = {
         number of reflectors          | do j = 1, {min -> max}(m, size(a, 2))
         zero column                   | if (rdiag(j) {/= -> ==} 0.0_wp .and. overlap) then
         reflector pending             | pending = rdiag(j) {/= -> ==} 0.0_wp
-        room for the multipliers      | overlap = size(multipliers) {>= -> >} size(a, 2)
         sign of the norm              | if (a(j, j) {< -> >} 0.0_wp) norm = -norm
         one added to a reflector      | a(j, j) = a(j, j)/norm {+ -> -} 1.0_wp
         sign of the diagonal          | diagonal = {- -> +}norm
@@ -282,6 +281,7 @@ CHANGES = {
         column given twice            | if (given(j + 1) {== -> /=} 0) header%columns
         columns counted               | header%columns = header%columns {+ -> -} 1
         columns forgotten             | header%columns = {0 -> 1} given = 0 request
+        diag in mode 2 alone          | if (mode {== -> /=} 2 .and. present(diag))
         sign of the step              | point(j + 1) = arrays%x(j + 1) {+ -> -} step_of
         first column                  | j {>= -> >} 0 .and. j < header%n
         last column                   | j >= 0 .and. j {< -> <=} header%n

@@ -29,8 +29,8 @@ contains
 
     !> Overwrites R, of full rank, with the covariance; leastsq()'s cov_x, not part of leastsq.h.
     !>
-    !> Overflows only where R^-1 or the result does: MINPACK's order of inverting, in covar, takes
-    !> quotients of R's elements that may exceed both.
+    !> Overflows only where R^-1 or the result does, R coming from pivoting: MINPACK's order of
+    !> inverting, in covar, takes quotients of R's elements that may exceed both.
     pure subroutine covariance(n, r, ipvt, work) bind(c, name="leastsq_covariance")
         integer(c_int), value :: n            !! order
         real(wp), intent(inout) :: r(n, n)    !! R in its upper triangle

@@ -7,8 +7,9 @@
  * - Matrices are column-major: element (i, j) of an m x n matrix a is a[i + j*lda], lda >= m.
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
  * - All arrays are the caller's, scratch included, and none is kept. Nothing is taken from the
- *   heap, and at most 36 kB from the stack: beyond n = 3840 leastsq_qrfac, leastsq_qrsolv and its
- *   callers go a slower way. Arrays of one call must not overlap.
+ *   heap, and at most 36 kB from the stack: leastsq_qrfac goes a slower way beyond n = 3840, and
+ *   leastsq_qrsolv and its callers take fewer rows at a time from n = 480 on. Arrays of one call
+ *   must not overlap.
  * - Functions keep no state but the instruction set, chosen once: any number may run at once, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Arguments other than those whose range is said to be tested are trusted.
@@ -111,9 +112,12 @@ int leastsq_lmder1(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, dou
  * time may use a block. These functions are not there in a build on the system's MINPACK.
  *
  *     size_t size = leastsq_workspace_size(m, n);
- *     void *workspace = malloc(size);
+ *     void *workspace = size > 0 ? malloc(size) : NULL;
+ *     double *point = malloc(n * sizeof(double));
  *     leastsq_view view;
  *
+ *     if (workspace == NULL || point == NULL)
+ *         return -1;
  *     leastsq_start(workspace, m, n, x, 1e-8, 1e-8, 0.0, 400, 0.0, NULL, 1, 100.0, 0);
  *     while (leastsq_inspect(workspace, &view) > LEASTSQ_WANTS_NOTHING) {
  *         if (view.request == LEASTSQ_WANTS_RESIDUAL)
@@ -125,8 +129,8 @@ int leastsq_lmder1(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, dou
  *                 leastsq_difference_column(workspace, j, view.residual);
  *             }
  *         leastsq_resume(workspace, 0);
- *         fwrite(workspace, size, 1, checkpoint);
  *     }
+ *     ...view.info, view.x, view.fvec; then free both
  */
 
 /* What a solve wants. */
@@ -146,10 +150,13 @@ typedef struct leastsq_view {
     int missing;         /* columns of a difference Jacobian that are still to be given */
     int m, n;            /* numbers of residuals and variables */
     const double *point; /* [n] where the residual or the Jacobian is wanted */
-    double *residual;    /* [m] goes here; scratch while a difference Jacobian is wanted */
-    double *jacobian;    /* [m*n] goes here, column-major: jacobian[i + j*m]; factors at the end */
+    double *residual;    /* [m] the residual goes here, if it is wanted, else NULL; scratch for the
+                            caller while a difference Jacobian is wanted */
+    double *jacobian;    /* [m*n] the Jacobian goes here, if it is wanted, else NULL; column-major:
+                            d residual[i] / d x[j] in jacobian[i + j*m] */
     const double *x;     /* [n] the best point so far */
     const double *fvec;  /* [m] residual there, once it was given */
+    const double *fjac;  /* [m*n] factors of the last Jacobian, as from leastsq_lmdif */
     const double *diag;  /* [n] scale factors */
     const double *qtf;   /* [n] first elements of Q^T fvec, at the last Jacobian's point */
     const int *ipvt;     /* [n] permutation of the factors, counted from 1 */
@@ -159,8 +166,9 @@ typedef struct leastsq_view {
  * there is no such solve: n < 1 or m < n. */
 size_t leastsq_workspace_size(int m, int n);
 
-/* Begins a solve at x[n]. Arguments as for leastsq_lmdif, but
- * diag[n]     is read alone, if mode is 2; otherwise it may be NULL
+/* Begins a solve at x[n]; the block is written from its first byte to its last. Arguments as for
+ * leastsq_lmdif, but
+ * diag[n]     is read if mode is 2, and never written; otherwise it may be NULL
  * analytic    nonzero: Jacobians will be given; 0: they are made of differences, with epsfcn
  * Returns the request: LEASTSQ_WANTS_NOTHING where an argument is out of range (info is 0 then);
  * LEASTSQ_REFUSED, and the block is as it was, where leastsq_workspace_size is 0. */
@@ -170,7 +178,7 @@ int leastsq_start(void *workspace, int m, int n, const double *x, double ftol, d
 
 /* Goes on. flag >= 0: what was wanted has been given; while columns of a difference Jacobian are
  * missing nothing happens, and the request returned is the same. flag < 0: it will not be given;
- * the solve ends with info = flag. Returns the request. */
+ * the solve ends with info = flag. Returns the request, or LEASTSQ_REFUSED as leastsq_inspect. */
 int leastsq_resume(void *workspace, int flag);
 
 /* Fills the view in. Returns the request; LEASTSQ_REFUSED, and the view is as it was, where the
@@ -179,7 +187,7 @@ int leastsq_inspect(void *workspace, leastsq_view *view);
 
 /* Writes to point[n] where the residual for column j, from 0, of a difference Jacobian is wanted.
  * Returns 0, or LEASTSQ_REFUSED where none is wanted or j is not a column. */
-int leastsq_difference_point(void *workspace, int j, double *point);
+int leastsq_difference_point(const void *workspace, int j, double *point);
 
 /* Makes column j, from 0, of a difference Jacobian from the residual at its point, residual[m]. A
  * column may be given again. Returns as leastsq_difference_point does. */

@@ -12,7 +12,8 @@ module leastsq_interface
               fdjac2, covar, chkder, dpmpar
     public :: leastsq_view, leastsq_workspace_size, leastsq_start, leastsq_resume, &
               leastsq_inspect, leastsq_difference_point, leastsq_difference_column
-    public :: wants_nothing, wants_residual, wants_jacobian, wants_differences, refused
+    public :: leastsq_refused, leastsq_wants_nothing, leastsq_wants_residual, &
+              leastsq_wants_jacobian, leastsq_wants_differences
     public :: improper_input, converged_reduction, converged_step, converged_both, &
               orthogonal_residual, too_many_evaluations, &
               ftol_too_small, xtol_too_small, gtol_too_small
@@ -29,7 +30,8 @@ module leastsq_interface
 
     !> What a solve by reverse communication wants; leastsq.h tells of it.
     enum, bind(c)
-        enumerator :: refused = -1, wants_nothing, wants_residual, wants_jacobian, wants_differences
+        enumerator :: leastsq_refused = -1, leastsq_wants_nothing, leastsq_wants_residual, &
+            leastsq_wants_jacobian, leastsq_wants_differences
     end enum
 
     !> What stands in a block; c_f_pointer makes arrays of the addresses.
@@ -43,10 +45,11 @@ module leastsq_interface
         integer(c_int) :: m         !! number of residuals
         integer(c_int) :: n         !! number of parameters
         type(c_ptr) :: point        !! where the residual or Jacobian is wanted; (n)
-        type(c_ptr) :: residual     !! where the residual goes; (m)
-        type(c_ptr) :: jacobian     !! where the Jacobian goes; (m, n)
+        type(c_ptr) :: residual     !! where the residual goes, if it is wanted; (m)
+        type(c_ptr) :: jacobian     !! where the Jacobian goes, if it is wanted; (m, n)
         type(c_ptr) :: x            !! best point so far; (n)
         type(c_ptr) :: fvec         !! residual there; (m)
+        type(c_ptr) :: fjac         !! factors of the last Jacobian; (m, n)
         type(c_ptr) :: diag         !! scaling; (n)
         type(c_ptr) :: qtf          !! first elements of Q^T fvec; (n)
         type(c_ptr) :: ipvt         !! permutation of the factors, from 1; (n)

@@ -27,8 +27,8 @@ module leastsq_levenberg_marquardt
     real(wp), parameter :: expand_ratio = 0.75_wp      !! gain ratio from which the radius grows
     real(wp), parameter :: least_shrink = 0.5_wp
     real(wp), parameter :: most_shrink = 0.1_wp
-    real(wp), parameter :: failure_factor = 0.1_wp     !! times a norm that is beyond the old one
-    real(wp), parameter :: least_step = 0.1_wp         !! over the radius that is to shrink
+    real(wp), parameter :: failure_factor = 0.1_wp     !! this times the new norm >= the old: failed
+    real(wp), parameter :: least_step = 0.1_wp         !! the radius shrinks from <= ||D p||/this
 
     !> How the residual answered a trial step.
     type :: trial_step
@@ -69,7 +69,7 @@ contains
         select case (state%request)
         case (wants_first_residual)
             state%fnorm = enorm(arrays%fvec)
-            state%request = options%request
+            state%request = options%jacobian_request
         case (wants_residual)
             call after_residual(options, arrays, state)
         case default
@@ -141,7 +141,7 @@ contains
         else if (step%ratio < accept_ratio) then
             call choose_step(arrays, state)
         else  ! where the ratio is NaN, too
-            state%request = options%request
+            state%request = options%jacobian_request
         end if
     end subroutine after_residual
 
@@ -164,7 +164,7 @@ contains
         end do
         call copy(arrays%fvec, arrays%rotated_fvec)
         call factor(m, arrays%fjac, .true., arrays%ipvt, arrays%rdiag, arrays%column_norms, &
-                    arrays%scratch, arrays%qtf, arrays%rotated_fvec)
+                    arrays%scratch, arrays%multipliers, arrays%rotated_fvec)
         do j = 1, size(arrays%x)
             arrays%fjac(j, j) = arrays%rdiag(j)
             arrays%qtf(j) = arrays%rotated_fvec(j)
@@ -210,7 +210,7 @@ contains
                 total = total + arrays%fjac(i, j)*(arrays%qtf(i)/state%fnorm)
             end do
             cosine = abs(total/norm)
-            largest = merge(cosine, largest, cosine > largest)  ! a NaN is not
+            largest = merge(cosine, largest, cosine > largest)  ! larger(), without its call
         end do
         state%gnorm = largest
     end subroutine measure_gradient
@@ -232,12 +232,11 @@ contains
         type(solve_arrays), intent(inout) :: arrays !! factors, scaling, qtf; then the trial point
         type(solve_state), intent(inout) :: state   !! the solve so far
 
-        integer :: j, n
+        integer :: j
 
-        n = size(arrays%x)
         call lmpar(arrays%fjac, arrays%ipvt, arrays%diag, arrays%qtf, state%delta, state%par, &
-                   arrays%step, arrays%sdiag, arrays%scratch, arrays%trial_fvec(:n))
-        do j = 1, n
+                   arrays%step, arrays%sdiag, arrays%scratch, arrays%lmpar_scratch)
+        do j = 1, size(arrays%x)
             arrays%step(j) = -arrays%step(j)
             arrays%trial_x(j) = arrays%x(j) + arrays%step(j)
             arrays%scaled_step(j) = arrays%diag(j)*arrays%step(j)

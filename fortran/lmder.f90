@@ -43,7 +43,8 @@ contains
         if (nprint > 0) flag = evaluate(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_report)
     end subroutine lmder
 
-    !> One call of fcn. (Components of a type would be copied where they meet explicit shapes.)
+    !> One call of fcn, through contiguous dummies: gfortran packs a pointer component that is
+    !> passed to an explicit shape.
     recursive function evaluate(fcn, data, x, fvec, fjac, iflag) result(flag)
         procedure(jacobian_function) :: fcn               !! residual and Jacobian
         type(c_ptr), intent(in) :: data                   !! passed through to fcn

@@ -34,7 +34,7 @@ contains
                 flag = evaluate(fcn, data, arrays%trial_x, arrays%trial_fvec, for_residual)
             case default
                 flag = fdjac2(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_jacobian, &
-                              options%epsfcn, arrays%trial_fvec)
+                              options%epsfcn, arrays%stepped_fvec)
                 if (flag >= 0 .and. report_is_due(nprint, state)) then
                     flag = evaluate(fcn, data, arrays%x, arrays%fvec, for_report)
                 end if
@@ -44,7 +44,8 @@ contains
         if (nprint > 0) flag = evaluate(fcn, data, arrays%x, arrays%fvec, for_report)
     end subroutine lmdif
 
-    !> One call of fcn. (Components of a type would be copied where they meet explicit shapes.)
+    !> One call of fcn, through contiguous dummies: gfortran packs a pointer component that is
+    !> passed to an explicit shape.
     recursive function evaluate(fcn, data, x, fvec, iflag) result(flag)
         procedure(residual_function) :: fcn               !! residual
         type(c_ptr), intent(in) :: data                   !! passed through to fcn

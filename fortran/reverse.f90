@@ -2,7 +2,7 @@
 !>
 !> leastsq.h documents the functions.
 module leastsq_reverse
-    use, intrinsic :: iso_c_binding, only: c_int, c_loc, c_ptr, c_size_t
+    use, intrinsic :: iso_c_binding, only: c_int, c_loc, c_null_ptr, c_ptr, c_size_t
     use leastsq_kinds, only: wp
     use leastsq_fdjac2_module, only: relative_step, difference_step, difference_column
     use leastsq_levenberg_marquardt, only: start, resume
@@ -28,10 +28,11 @@ module leastsq_reverse
         integer(c_int) :: m         !! number of residuals
         integer(c_int) :: n         !! number of parameters
         type(c_ptr) :: point        !! where the residual or Jacobian is wanted
-        type(c_ptr) :: residual     !! where the residual goes
-        type(c_ptr) :: jacobian     !! where the Jacobian goes
+        type(c_ptr) :: residual     !! where the residual goes, if one is wanted
+        type(c_ptr) :: jacobian     !! where the Jacobian goes, if one is wanted
         type(c_ptr) :: x            !! best point so far
         type(c_ptr) :: fvec         !! residual there
+        type(c_ptr) :: fjac         !! factors of the last Jacobian
         type(c_ptr) :: diag         !! scaling
         type(c_ptr) :: qtf          !! rotated residual
         type(c_ptr) :: ipvt         !! permutation
@@ -68,25 +69,19 @@ contains
 
         type(workspace_header), pointer :: header
         type(solve_arrays) :: arrays
-        integer(c_int), pointer :: given(:)
 
         request = refused
         if (workspace_size(m, n) == 0) return
+        block(:workspace_size(m, n)*8/storage_size(0.0_wp)) = 0.0_wp  ! no undefined bytes on file
         call open_workspace(block, header)
         header%version = layout_version
         header%m = m
         header%n = n
-        header%columns = 0
-        header%unused = 0
         header%options = solve_options(ftol, xtol, gtol, epsfcn, factor, maxfev, mode, &
                                        merge(wants_jacobian, wants_differences, analytic /= 0))
-        call open_workspace(block, header, arrays, given)
+        call open_workspace(block, header, arrays)
         arrays%x = x
-        arrays%diag = 0.0_wp
-        if (present(diag)) arrays%diag = diag
-        arrays%qtf = 0.0_wp
-        arrays%ipvt = 0
-        given = 0
+        if (mode == 2 .and. present(diag)) arrays%diag = diag
         call start(header%options, arrays, header%state)
         request = public_request(header)
     end function leastsq_start
@@ -138,13 +133,21 @@ contains
         view%diag = c_loc(arrays%diag(1))
         view%qtf = c_loc(arrays%qtf(1))
         view%ipvt = c_loc(arrays%ipvt(1))
-        view%jacobian = c_loc(arrays%fjac(1, 1))
+        view%fjac = c_loc(arrays%fjac(1, 1))
         view%point = view%x
-        view%residual = view%fvec
-        if (header%state%request == wants_residual) view%point = c_loc(arrays%trial_x(1))
-        if (any(header%state%request == [wants_residual, wants_differences])) then
+        view%jacobian = c_null_ptr
+        select case (header%state%request)
+        case (wants_first_residual)
+            view%residual = view%fvec
+        case (wants_residual)
+            view%point = c_loc(arrays%trial_x(1))
             view%residual = c_loc(arrays%trial_fvec(1))
-        end if
+        case (wants_differences)
+            view%residual = c_loc(arrays%stepped_fvec(1))
+        case default
+            view%residual = c_null_ptr
+            if (request == wants_jacobian) view%jacobian = view%fjac
+        end select
     end function leastsq_inspect
 
     !> Copies the point of a column of the difference Jacobian.

@@ -14,7 +14,7 @@ module leastsq_solve
     public :: not_finished
     public :: wants_nothing, wants_residual, wants_jacobian, wants_differences, wants_first_residual
 
-    !> What a solve can want. Refusals are negative flags and never stand here.
+    !> What a solve can want. A refusal is a negative flag of resume, not one of these.
     enum, bind(c)
         enumerator :: wants_nothing = 0         !! it has ended, info tells how
         enumerator :: wants_residual = 1        !! trial_fvec at trial_x
@@ -23,19 +23,19 @@ module leastsq_solve
         enumerator :: wants_first_residual = 4  !! fvec at x
     end enum
 
-    integer(c_int), parameter :: not_finished = improper_input  !! real endings are above it
+    integer(c_int), parameter :: not_finished = improper_input  !! info of a solve that goes on
 
     !> What the user chose; names as in the calling sequences.
     type, bind(c) :: solve_options
-        real(wp) :: ftol           !! relative reduction of the sum of squares that ends the solve
-        real(wp) :: xtol           !! relative size of the step bound that ends the solve
-        real(wp) :: gtol           !! cosine between residual and Jacobian that ends the solve
-        real(wp) :: epsfcn         !! relative error of the residual
-        real(wp) :: factor         !! initial step bound over ||D x||
-        integer(c_int) :: maxfev   !! residual evaluations that end the solve
-        integer(c_int) :: mode     !! 2: diag is the user's; otherwise chosen here
-        integer(c_int) :: request  !! wants_jacobian or wants_differences
-        integer(c_int) :: unused = 0  !! lest there be undefined bytes in a copy on file
+        real(wp) :: ftol = 0.0_wp    !! relative reduction of the sum of squares that ends the solve
+        real(wp) :: xtol = 0.0_wp    !! relative size of the step bound that ends the solve
+        real(wp) :: gtol = 0.0_wp    !! cosine between residual and Jacobian that ends the solve
+        real(wp) :: epsfcn = 0.0_wp  !! relative error of the residual
+        real(wp) :: factor = 0.0_wp  !! initial step bound over ||D x||
+        integer(c_int) :: maxfev = 0 !! residual evaluations that end the solve
+        integer(c_int) :: mode = 0   !! 2: diag is the user's; otherwise chosen here
+        integer(c_int) :: jacobian_request = wants_nothing !! wants_jacobian or wants_differences
+        integer(c_int) :: unused = 0 !! no padding, whose bytes would be undefined
     end type solve_options
 
     !> Where a solve stands.
@@ -43,9 +43,9 @@ module leastsq_solve
         integer(c_int) :: request = wants_nothing  !! what is wanted now
         integer(c_int) :: info = not_finished      !! exit code once nothing is wanted
         integer(c_int) :: nfev = 0       !! residual evaluations as MINPACK counts them
-        integer(c_int) :: njev = 0       !! Jacobians; of differences, too
+        integer(c_int) :: njev = 0       !! Jacobians of the user's, answered or refused
         integer(c_int) :: iteration = 1  !! one more than the accepted steps
-        integer(c_int) :: unused = 0     !! as above
+        integer(c_int) :: unused = 0     !! no padding
         real(wp) :: fnorm = 0.0_wp       !! ||fvec||
         real(wp) :: xnorm = 0.0_wp       !! ||D x||
         real(wp) :: gnorm = 0.0_wp       !! largest cosine between fvec and a column of the Jacobian
@@ -54,7 +54,8 @@ module leastsq_solve
         real(wp) :: step_length = 0.0_wp !! ||D p|| of the trial step
     end type solve_state
 
-    !> The caller's arrays. Names that stand together share memory and are never alive together.
+    !> Views of the caller's arrays: the arguments by their names, the scratch by its roles. Roles
+    !> of the same array are never alive together.
     type :: solve_arrays
         real(wp), pointer, contiguous :: x(:)            !! best point so far; (n)
         real(wp), pointer, contiguous :: fvec(:)         !! residual there; (m)
@@ -62,20 +63,24 @@ module leastsq_solve
         real(wp), pointer, contiguous :: diag(:)         !! scaling D; (n)
         real(wp), pointer, contiguous :: qtf(:)          !! first n elements of Q^T fvec; (n)
         integer(c_int), pointer, contiguous :: ipvt(:)   !! permutation of the factors; (n)
-
+        ! qtf before it is set
+        real(wp), pointer, contiguous :: multipliers(:)  !! of the factorisation; (n)
+        ! wa1
         real(wp), pointer, contiguous :: rdiag(:)        !! diagonal of R; (n)
         real(wp), pointer, contiguous :: step(:)         !! the trial step p; (n)
-
+        ! wa2
         real(wp), pointer, contiguous :: column_norms(:) !! of the Jacobian; (n)
         real(wp), pointer, contiguous :: sdiag(:)        !! diagonal of S, see qrsolv; (n)
         real(wp), pointer, contiguous :: trial_x(:)      !! x + p; (n)
-
+        ! wa3
         real(wp), pointer, contiguous :: scratch(:)      !! of the factorisation and of lmpar; (n)
         real(wp), pointer, contiguous :: scaled_x(:)     !! D x; (n)
         real(wp), pointer, contiguous :: scaled_step(:)  !! D p; (n)
         real(wp), pointer, contiguous :: model_change(:) !! J p, up to Q; (n)
-
+        ! wa4
+        real(wp), pointer, contiguous :: stepped_fvec(:) !! residual at a difference step; (m)
         real(wp), pointer, contiguous :: rotated_fvec(:) !! Q^T fvec; (m)
+        real(wp), pointer, contiguous :: lmpar_scratch(:) !! D x of lmpar; (n)
         real(wp), pointer, contiguous :: trial_fvec(:)   !! residual at x + p; (m)
     end type solve_arrays
 
@@ -105,6 +110,7 @@ contains
         arrays%diag => diag
         arrays%qtf => qtf
         arrays%ipvt => ipvt
+        arrays%multipliers => qtf
         arrays%rdiag => wa1
         arrays%step => wa1
         arrays%column_norms => wa2
@@ -114,7 +120,9 @@ contains
         arrays%scaled_x => wa3
         arrays%scaled_step => wa3
         arrays%model_change => wa3
+        arrays%stepped_fvec => wa4
         arrays%rotated_fvec => wa4
+        arrays%lmpar_scratch => wa4(:n)
         arrays%trial_fvec => wa4
     end subroutine associate_arrays
 

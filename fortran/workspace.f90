@@ -16,17 +16,17 @@ module leastsq_workspace
 
     !> What stands before the arrays.
     type, bind(c) :: workspace_header
-        integer(c_int64_t) :: version  !! layout_version
-        integer(c_int) :: m            !! number of residuals
-        integer(c_int) :: n            !! number of parameters
-        integer(c_int) :: columns      !! of the difference Jacobian that have been given
-        integer(c_int) :: unused = 0   !! lest there be undefined bytes
+        integer(c_int64_t) :: version = layout_version !! of the block
+        integer(c_int) :: m = 0        !! number of residuals
+        integer(c_int) :: n = 0        !! number of parameters
+        integer(c_int) :: columns = 0  !! of the difference Jacobian that have been given
+        integer(c_int) :: unused = 0   !! no padding, whose bytes would be undefined
         type(solve_options) :: options !! what the user chose
         type(solve_state) :: state     !! where the solve stands
     end type workspace_header
 
     integer(c_int64_t), parameter :: real_bytes = storage_size(0.0_wp)/8
-    integer(c_int64_t), parameter :: header_reals = 19  !! 152 bytes
+    integer(c_int64_t), parameter :: header_reals = storage_size(workspace_header())/8/real_bytes
 
 contains
 

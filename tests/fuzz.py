@@ -23,8 +23,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from reference import EPS_1980, FILL, Fit, FloatArray, Library, Settings, bits, bundled, missing
+from reference import (
+    EPS_1980,
+    FILL,
+    FILL_INT,
+    Fit,
+    FloatArray,
+    IntArray,
+    Library,
+    Settings,
+    bits,
+    bundled,
+    missing,
+)
 from support import Recorded, scipy_leastsq
 
 from leastsq import leastsq, minpack
@@ -57,9 +70,11 @@ def dfun(x):
 options = dict({options})
 """
 SHOW = """\
+import fuzz  # in tests/
 from scipy.optimize import leastsq as scipys
 for function in (leastsq, scipys):
     print(function(func, x0, full_output=True, **options))
+print(fuzz.solve_original(fuzz.original(), globals()))
 """
 MODELS = {
     "(a * x).sum(axis=1) - b": "a + 0.0 * x",
@@ -169,7 +184,7 @@ def check_solve(rng: np.random.Generator) -> Iterator[Verdict]:
     case: dict[str, Any] = {}
     exec(HEAD + text, case)  # noqa: S102  (our own text)
     func, ours = _solve(leastsq, case)
-    first = _solve_original(original(), case)
+    first = solve_original(original(), case)
     reason = NO_NUMBER if original().no_number else None
     yield Verdict("original", bits(ours) == bits(first), reason, text + SHOW)
     peer = scipys()
@@ -226,7 +241,8 @@ def _solve(function: Callable[..., Any], case: dict[str, Any]) -> tuple[Recorded
     return func, fit
 
 
-def _solve_original(library: Original, case: dict[str, Any]) -> Fit:
+def solve_original(library: Original, case: dict[str, Any]) -> Fit:
+    """Run the library on func, dfun, x0, b and options."""
     options = dict(case["options"])
     dfun, transposed = options.pop("Dfun", None), options.pop("col_deriv", False)
     settings = Settings(ftol=1.49012e-8, xtol=1.49012e-8, epsfcn=0.0).replace(**options)
@@ -266,28 +282,37 @@ def check_blocks(rng: np.random.Generator) -> Iterator[Verdict]:
     delta, par = (np.abs(wild(rng, 2)) + 5e-324) * [1.0, rng.integers(2)]
     names = {"a": a, "r": r, "order": order, "qtb": qtb, "diag": diag, "positive": positive}
     text = "".join(f"{name} = np.array({value.tolist()})\n" for name, value in names.items())
-    library, ipvt = original(), (order + 1).astype(np.intc)
-    routines: dict[str, Callable[[], Any]] = {
-        "enorm(a[:, 0])": lambda: library.enorm(a[:, 0].copy()),
-        "qrfac(a)": lambda: library.qrfac(a),
-        "qrfac(a, pivot=False)": lambda: library.qrfac(a, pivot=False),
-        "qrsolv(r, order, diag, qtb)": lambda: library.qrsolv(r, ipvt, diag, qtb),
-        f"lmpar(r, order, positive, qtb, {delta}, {par})": lambda: library.lmpar(
-            r, ipvt, positive, qtb, delta, par
-        ),
-    }
-    for call, routine in routines.items():
-        want = routine()
-        reason = NO_NUMBER if library.no_number else None
-        got = eval(f"minpack.{call}", {"minpack": minpack, **names})  # noqa: S307  (our own text)
-        shown = f"{text}print(minpack.{call})\n"
-        yield Verdict(call.partition("(")[0], _plain(got) == _plain(want), reason, shown)
+    within: dict[str, Any] = {"minpack": minpack, "fuzz": sys.modules[__name__], "np": np}
+    exec(text, within)  # noqa: S102  (our own text)
+    for ours, theirs in {
+        "enorm(a[:, 0])": "enorm(a[:, 0].copy())",
+        "qrfac(a)": "qrfac(a)",
+        "qrfac(a, pivot=False)": "qrfac(a, pivot=False)",
+        "qrsolv(r, order, diag, qtb)": "qrsolv(r, fuzz.from_one(order), diag, qtb)",
+        f"lmpar(r, order, positive, qtb, {delta}, {par})":
+            f"lmpar(r, fuzz.from_one(order), positive, qtb, {delta}, {par})",
+    }.items():  # fmt: skip
+        calls = f"minpack.{ours}", f"fuzz.original().{theirs}"
+        got, want = (_plain(eval(call, within)) for call in calls)  # noqa: S307  (our own text)
+        reason = NO_NUMBER if original().no_number else None
+        shown = f"import fuzz  # in tests/\n{text}print({calls[0]}, {calls[1]}, sep='\\n')\n"
+        yield Verdict(ours.partition("(")[0], got == want, reason, shown)
+
+
+def from_one(order: npt.NDArray[np.int64]) -> IntArray:
+    """Return a permutation as MINPACK counts it."""
+    return (order + 1).astype(np.intc)
 
 
 def _plain(result: Any) -> tuple[Any, ...]:
-    """Return the bits of real results, what was left alone as zeros, permutations left out."""
-    parts = [np.atleast_1d(part) for part in (result if isinstance(result, tuple) else [result])]
-    return bits([np.where(part == FILL, 0.0, part) for part in parts if part.dtype.kind == "f"])
+    """Return the bits of results, permutations from 0 and what was left alone as zeros."""
+    parts = []
+    for part in result if isinstance(result, tuple) else [result]:
+        array = np.atleast_1d(part)
+        if array.dtype.kind == "i":  # without pivoting the original leaves it alone
+            array = np.arange(array.size) if (array == FILL_INT).all() else array - array.min()
+        parts.append(np.where(array == FILL, 0.0, array))
+    return bits(parts)
 
 
 # Many of them

@@ -53,6 +53,21 @@ class Run(NamedTuple):
     def jacobian(self, x: FloatArray) -> FloatArray:
         return self.values(x)[1]
 
+    def evaluate(
+        self, iflag: int, x: FloatArray, fvec: FloatArray, fjac: FloatArray | None
+    ) -> int:
+        """Answer as a native callback."""
+        values, jacobian = self.values(x)
+        if fjac is not None and iflag == 2:
+            fjac[:] = jacobian
+        else:
+            fvec[:] = values
+        return 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}/{self.n}/{self.m}/{self.start}"
+
 
 def _rows(matrix: FloatArray, x: FloatArray) -> FloatArray:
     """Multiply a matrix by x without BLAS."""

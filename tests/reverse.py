@@ -16,7 +16,7 @@ NOTHING, RESIDUAL, JACOBIAN, DIFFERENCES = range(4)
 REFUSED = -1
 
 COUNTS = ("request", "info", "nfev", "njev", "iteration", "missing", "m", "n")
-ARRAYS = ("point", "residual", "jacobian", "x", "fvec", "diag", "qtf", "ipvt")
+ARRAYS = ("point", "residual", "jacobian", "x", "fvec", "fjac", "diag", "qtf", "ipvt")
 
 
 class View(ctypes.Structure):
@@ -31,9 +31,9 @@ class View(ctypes.Structure):
         """Show one of the arrays in the block."""
         return np.frombuffer((ctypes.c_double * size).from_address(getattr(self, name)))
 
-    def matrix(self) -> FloatArray:
-        """Show the Jacobian."""
-        return self.vector("jacobian", self.m * self.n).reshape((self.m, self.n), order="F")
+    def matrix(self, name: str = "fjac") -> FloatArray:
+        """Show the Jacobian or its factors."""
+        return self.vector(name, self.m * self.n).reshape((self.m, self.n), order="F")
 
 
 class Solve:
@@ -121,6 +121,7 @@ class Reverse:
             solve.move()
             solve.resume(flag)
         view = solve.view()
+        assert (view.residual, view.jacobian) == (None, None)
         if use.nprint > 0:
             _show(evaluate, view, analytic)
         fjac = np.full((m + use.padding, n), FILL, order="F")
@@ -134,11 +135,13 @@ class Reverse:
     def _answer(self, evaluate: Evaluate, solve: Solve) -> int:
         view = solve.view()
         m, n = view.m, view.n
-        point, residual = view.vector("point", n), view.vector("residual", m)
+        point = view.vector("point", n).copy()
+        assert (view.residual is None) == (view.request == JACOBIAN)
+        assert (view.jacobian is None) == (view.request != JACOBIAN)
         if view.request == RESIDUAL:
-            return evaluate(1, point.copy(), residual, None) or 0
+            return evaluate(1, point, view.vector("residual", m), None) or 0
         if view.request == JACOBIAN:
-            return evaluate(2, point.copy(), view.vector("fvec", m), view.matrix()) or 0
+            return evaluate(2, point, view.vector("fvec", m), view.matrix("jacobian")) or 0
         for j in self._order(n):
             assert solve.resume() == DIFFERENCES  # while a column is missing
             values = np.full(m, FILL)

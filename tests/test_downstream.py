@@ -192,7 +192,7 @@ def test_cython_in_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.syspath_prepend(tmp_path / "target")
     import decays  # type: ignore[import-not-found]
 
-    assert len(set(decays.addresses())) == 12
+    assert len(set(decays.addresses())) == 18
     curves = [(2.0, 1.5), (3.0, 0.5)]
     expected = [decays.fit(*curve, 1) for curve in curves]
     assert [result[1:] for result in expected] == [pytest.approx(curve) for curve in curves]

@@ -9,7 +9,6 @@ from mgh import PROBLEMS, RUNS, Run
 from reference import (
     EPS_1980,
     CLibrary,
-    FloatArray,
     Library,
     Settings,
     assert_same,
@@ -57,30 +56,12 @@ One for n = 1, m = 8 of problem 15 is not in the paper.
 """
 
 
-def _evaluate(run: Run) -> Any:
-    """Make a callback of the run's residual and Jacobian."""
-
-    def evaluate(iflag: int, x: FloatArray, fvec: FloatArray, fjac: FloatArray | None) -> int:
-        values, jacobian = run.values(x)
-        if fjac is not None and iflag == 2:
-            fjac[:] = jacobian
-        else:
-            fvec[:] = values
-        return 0
-
-    return evaluate
-
-
-def _name(run: Run) -> str:
-    return f"{run.number}/{run.n}/{run.m}/{run.start}"
-
-
-each_run = pytest.mark.parametrize("run", RUNS, ids=_name)
+each_run = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
 each_routine = pytest.mark.parametrize("routine", ["lmdif", "lmder"])
 
 
 def test_number_of_runs() -> None:
-    assert len(RUNS) == len({_name(run) for run in RUNS}) == 53
+    assert len(RUNS) == len({run.name for run in RUNS}) == 53
     assert {run.number for run in RUNS} == set(PROBLEMS) == set(range(1, 19))
 
 
@@ -111,10 +92,10 @@ def test_all_runs_give_the_bits_of_the_original(
     same = 0
     for run in RUNS:
         got, want = (
-            getattr(library, routine)(_evaluate(run), run.x0, run.m, Settings())
+            getattr(library, routine)(run.evaluate, run.x0, run.m, Settings())
             for library in (door, original)
         )
-        assert_same(got, want, _name(run))
+        assert_same(got, want, run.name)
         same += 1
     assert same == 53
 
@@ -125,7 +106,7 @@ def test_known_sums_of_squares(doors: Any) -> None:
     door = CLibrary(doors, "leastsq_{}")
     for (number, n, m), best in BEST.items():
         run = Run(number, n, m, 1)
-        fit = door.lmder(_evaluate(run), run.x0, m, Settings())
+        fit = door.lmder(run.evaluate, run.x0, m, Settings())
         assert (fit.fvec**2).sum() == pytest.approx(best, rel=PUBLISHED_DIGITS, abs=1e-20), run
 
 
@@ -164,6 +145,6 @@ def test_all_runs_give_the_bits_of_scipy(routine: str) -> None:
             ours = leastsq(run.residual, run.x0, full_output=True)
             want = reference(run.residual, run.x0, full_output=True, **epsfcn)
         assert list(ours[2]) == list(want[2])
-        assert_same((ours[0], *ours[2:]), (want[0], *want[2:]), _name(run))
+        assert_same((ours[0], *ours[2:]), (want[0], *want[2:]), run.name)
         same += 1
     assert same == 53

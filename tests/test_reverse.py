@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from mgh import RUNS
+from random_problems import Problem
 from reference import CLibrary, FloatArray, Settings, assert_same, bits, bundled
 from reverse import DIFFERENCES, JACOBIAN, NOTHING, REFUSED, RESIDUAL, InOrder, Reverse, Solve, View
-from test_levenberg_marquardt import Problem
-from test_mgh import _evaluate, _name
 
 from leastsq import _minpack
 
@@ -35,10 +34,10 @@ def test_all_mgh_runs(doors: ctypes.CDLL, callbacks: CLibrary, routine: str) -> 
     asking, same = Reverse(doors), 0
     for run in RUNS:
         got, want = (
-            getattr(library, routine)(_evaluate(run), run.x0, run.m, Settings())
+            getattr(library, routine)(run.evaluate, run.x0, run.m, Settings())
             for library in (asking, callbacks)
         )
-        assert_same(got, want, _name(run))
+        assert_same(got, want, run.name)
         same += 1
     assert same == 53
 
@@ -157,6 +156,34 @@ def test_columns_that_are_not_wanted(doors: ctypes.CDLL) -> None:
     assert solve.resume(-7) == NOTHING
     assert solve.give_column(0, np.zeros(3)) == REFUSED
     assert (solve.view().info, solve.view().nfev, solve.view().njev) == (-7, 1, 1)
+
+
+@asks
+def test_diag_is_read_in_mode_2_alone(doors: ctypes.CDLL) -> None:
+    diag, start = np.array([np.nan, -3.0]), np.zeros(2)
+    scalars = [ctypes.c_double(value) for value in (1e-8, 1e-8, 0.0)]
+    addresses = [ctypes.c_void_p(array.ctypes.data) for array in (start, diag)]
+    solve = Solve(doors, 3, 2)
+    for mode, request in ((1, RESIDUAL), (2, NOTHING), (0, RESIDUAL)):
+        started = doors.leastsq_start(
+            solve.address, 3, 2, addresses[0], *scalars, 200, ctypes.c_double(0.0), addresses[1],
+            mode, ctypes.c_double(100.0), 1,
+        )  # fmt: skip
+        assert started == request
+        shown = solve.view().vector("diag", 2).tolist()
+        assert_same(shown, diag.tolist() if mode == 2 else [0.0, 0.0])
+    assert_same(diag, np.array([np.nan, -3.0]))
+
+
+@asks
+def test_a_block_has_no_undefined_bytes(doors: ctypes.CDLL) -> None:
+    blocks = []
+    for stale in (7.0, -1e300):
+        solve = Solve(doors, 4, 3)
+        solve.block[:] = stale
+        solve.start(np.ones(3), 4, USE, analytic=False)
+        blocks.append(solve.block.tobytes())
+    assert blocks[0] == blocks[1]
 
 
 @asks

@@ -64,7 +64,7 @@ contains
         type(solve_state) :: state
 
         options = solve_options(ftol=ftol, xtol=xtol, gtol=0.0_wp, epsfcn=0.0_wp, factor=1.0_wp, &
-                                maxfev=maxfev, mode=1, request=wants_jacobian)
+                                maxfev=maxfev, mode=1, jacobian_request=wants_jacobian)
         state = to_state(region)
         state%nfev = nfev
         info = convergence(to_step(numbers), state, options)

@@ -56,7 +56,7 @@ static const struct {
                    "double const *, int, double, int)"),
     CAPSULE(resume, "int (void *, int)"),
     CAPSULE(inspect, "int (void *, " VIEW " *)"),
-    CAPSULE(difference_point, "int (void *, int, double *)"),
+    CAPSULE(difference_point, "int (void const *, int, double *)"),
     CAPSULE(difference_column, "int (void *, int, double const *)"),
 #endif
 };

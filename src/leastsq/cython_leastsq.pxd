@@ -72,6 +72,7 @@ ctypedef struct leastsq_view:
     double *jacobian
     const double *x
     const double *fvec
+    const double *fjac
     const double *diag
     const double *qtf
     const int *ipvt
@@ -87,6 +88,6 @@ cdef int leastsq_resume(void *workspace, int flag) noexcept nogil
 
 cdef int leastsq_inspect(void *workspace, leastsq_view *view) noexcept nogil
 
-cdef int leastsq_difference_point(void *workspace, int j, double *point) noexcept nogil
+cdef int leastsq_difference_point(const void *workspace, int j, double *point) noexcept nogil
 
 cdef int leastsq_difference_column(void *workspace, int j, const double *residual) noexcept nogil

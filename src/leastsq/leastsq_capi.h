@@ -56,7 +56,7 @@ typedef struct leastsq_capi {
                  double factor, int analytic);
     int (*resume)(void *workspace, int flag);
     int (*inspect)(void *workspace, leastsq_view *view);
-    int (*difference_point)(void *workspace, int j, double *point);
+    int (*difference_point)(const void *workspace, int j, double *point);
     int (*difference_column)(void *workspace, int j, const double *residual);
 } leastsq_capi;
 

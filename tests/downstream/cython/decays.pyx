@@ -49,6 +49,8 @@ def ask(double amplitude, double rate):
     cdef solver.leastsq_view view
     cdef int i, j
     cdef void *block = malloc(solver.leastsq_workspace_size(POINTS, PARAMETERS))
+    if block == NULL:
+        raise MemoryError
     for i in range(POINTS):
         y[i] = amplitude * exp(-rate * 0.1 * i)
     solver.leastsq_start(block, POINTS, PARAMETERS, start, 1e-10, 1e-10, 0.0,
@@ -69,7 +71,7 @@ def ask(double amplitude, double rate):
 
 def addresses():
     """Use every function, so that each type is compared when the module is loaded."""
-    cdef void *doors[12]
+    cdef void *doors[18]
     doors[0] = <void *>solver.leastsq_lmdif
     doors[1] = <void *>solver.leastsq_lmder
     doors[2] = <void *>solver.leastsq_lmdif1
@@ -82,5 +84,11 @@ def addresses():
     doors[9] = <void *>solver.leastsq_covar
     doors[10] = <void *>solver.leastsq_chkder
     doors[11] = <void *>solver.leastsq_dpmpar
+    doors[12] = <void *>solver.leastsq_workspace_size
+    doors[13] = <void *>solver.leastsq_start
+    doors[14] = <void *>solver.leastsq_resume
+    doors[15] = <void *>solver.leastsq_inspect
+    doors[16] = <void *>solver.leastsq_difference_point
+    doors[17] = <void *>solver.leastsq_difference_column
     cdef int i
-    return [<size_t>doors[i] for i in range(12)]
+    return [<size_t>doors[i] for i in range(18)]

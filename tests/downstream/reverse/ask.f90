@@ -2,7 +2,8 @@
 program ask
     use, intrinsic :: iso_c_binding, only: c_double, c_f_pointer, c_int
     use leastsq_interface, only: leastsq_view, leastsq_workspace_size, leastsq_start, &
-                                 leastsq_inspect, leastsq_resume, wants_nothing, wants_residual
+                                 leastsq_inspect, leastsq_resume, leastsq_wants_nothing, &
+                                 leastsq_wants_residual
     implicit none(type, external)
 
     integer(c_int), parameter :: m = 2, n = 2
@@ -15,9 +16,9 @@ program ask
     allocate (block(leastsq_workspace_size(m, n)/8))
     request = leastsq_start(block, m, n, start, 1e-10_c_double, 1e-10_c_double, 0.0_c_double, &
                             300, 0.0_c_double, mode=1, factor=100.0_c_double, analytic=1)
-    do while (leastsq_inspect(block, view) > wants_nothing)
+    do while (leastsq_inspect(block, view) > leastsq_wants_nothing)
         call c_f_pointer(view%point, x, [n])
-        if (view%request == wants_residual) then
+        if (view%request == leastsq_wants_residual) then
             call c_f_pointer(view%residual, fvec, [m])
             fvec = [10*(x(2) - x(1)**2), 1 - x(1)]
         else
