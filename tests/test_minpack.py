@@ -186,6 +186,11 @@ def test_lmpar_ranges(change: dict[str, Any], message: str) -> None:
         minpack.lmpar(**{**arguments, **change})
 
 
+@pytest.mark.parametrize("pivot", [True, 1, 0.5, "no", 2**40, np.float64(0.9), False, 0, None, ""])
+def test_pivot_is_any_truth_value(pivot: Any) -> None:
+    assert minpack.qrfac([[1.0, 5.0]], pivot)[1].tolist() == ([1, 0] if pivot else [0, 1])
+
+
 def test_chkder_needs_all_of_mode_2() -> None:
     with pytest.raises(TypeError, match="together"):
         minpack.chkder(ONES, ONES)  # type: ignore[call-overload]

@@ -96,7 +96,7 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
     >>> ipvt.tolist(), acnorm.tolist()
     ([1, 0], [5.0, 10.0])
     """
-    qr = matrix("a", a)
+    qr, pivot = matrix("a", a), bool(pivot)
     n = qr.shape[1]
     ipvt, rdiag, acnorm = np.arange(n, dtype=np.int32), np.zeros(n), np.zeros(n)
     if qr.size:
