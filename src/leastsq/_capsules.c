@@ -17,7 +17,7 @@ static const leastsq_capi table = {
 /* Cython's names of the types of cython_leastsq.pxd. */
 #define FUNC "__pyx_t_7leastsq_14cython_leastsq_leastsq_func_mn"
 #define FUNCDER "__pyx_t_7leastsq_14cython_leastsq_leastsq_funcder_mn"
-#define VIEW "struct __pyx_t_7leastsq_14cython_leastsq_leastsq_view"
+#define VIEW "__pyx_t_7leastsq_14cython_leastsq_leastsq_view"
 
 /* A capsule is named by the function's type in Cython's spelling. A module that cimports the
  * function compares it with its own when it is loaded. */
