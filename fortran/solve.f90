@@ -122,7 +122,7 @@ contains
         arrays%model_change => wa3
         arrays%stepped_fvec => wa4
         arrays%rotated_fvec => wa4
-        arrays%lmpar_scratch => wa4(:n)
+        arrays%lmpar_scratch => wa4(:min(m, n))  ! m < n is refused later
         arrays%trial_fvec => wa4
     end subroutine associate_arrays
 
