@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmark_solves import Solver, small_rows
+from benchmark_solves import SOLVERS, Solver, small_rows
 from benchmark_timing import Group, Row
 
 __all__ = ["rows"]
@@ -17,12 +17,12 @@ MOST = 1.05
 
 def rows(directory: Path) -> list[Row]:
     """Return the rows against the build that stands in a directory, by pip install --target."""
-    ours = _load(Path(importlib.import_module("leastsq").__file__ or "").parents[1])
     theirs = _load(directory)
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(directory / "leastsq", Path(copy, "leastsq"))
         again = _load(Path(copy))
-    pair, noise = {"ours": ours, "other": theirs}, {"other": theirs, "itself": again}
+    pair = {"ours": SOLVERS["ours"], "other": theirs}
+    noise = {"other": theirs, "itself": again}
     return [
         *small_rows(Group.BUILDS, pair, lambda _: MOST),
         *small_rows(Group.BUILDS, noise, lambda _: None, " (noise)"),

@@ -25,7 +25,7 @@ from benchmark_timing import (
 
 import leastsq
 
-__all__ = ["Solver", "rows", "small_rows"]
+__all__ = ["SOLVERS", "Solver", "rows", "small_rows"]
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]

@@ -69,14 +69,14 @@ contains
 
         type(workspace_header), pointer :: header
         type(solve_arrays) :: arrays
+        integer(c_size_t) :: bytes
 
         request = refused
-        if (workspace_size(m, n) == 0) return
-        block(:workspace_size(m, n)*8/storage_size(0.0_wp)) = 0.0_wp  ! no undefined bytes on file
+        bytes = workspace_size(m, n)
+        if (bytes == 0) return
+        block(:bytes*8/storage_size(0.0_wp)) = 0.0_wp  ! no undefined bytes on file
         call open_workspace(block, header)
-        header%version = layout_version
-        header%m = m
-        header%n = n
+        header = workspace_header(m=m, n=n)
         header%options = solve_options(ftol, xtol, gtol, epsfcn, factor, maxfev, mode, &
                                        merge(wants_jacobian, wants_differences, analytic /= 0))
         call open_workspace(block, header, arrays)

@@ -6,11 +6,10 @@ Every request is answered in a copy of the block: the one before is filled with 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from reference import FILL, FILL_INT, Evaluate, Fit, FloatArray, Library, Settings
+from reference import FILL, FILL_INT, Evaluate, Fit, FloatArray, Settings
 
 NOTHING, RESIDUAL, JACOBIAN, DIFFERENCES = range(4)
 REFUSED = -1
@@ -127,8 +126,7 @@ class Reverse:
         fjac = np.full((m + use.padding, n), FILL, order="F")
         fjac[:m] = view.matrix()
         ipvt = np.frombuffer((ctypes.c_int * n).from_address(view.ipvt), np.intc).copy()
-        vectors = (view.vector(name, n).copy() for name in ("x", "qtf", "diag"))
-        x, qtf, diag = vectors
+        x, qtf, diag = (view.vector(name, n).copy() for name in ("x", "qtf", "diag"))
         fvec = view.vector("fvec", m).copy()
         return Fit(view.info, view.nfev, view.njev, x, fvec, fjac, ipvt, qtf, diag)
 
@@ -176,7 +174,3 @@ def _show(evaluate: Evaluate, view: View, analytic: bool) -> int:
     fjac = view.matrix() if analytic else None
     x, fvec = view.vector("x", view.n).copy(), view.vector("fvec", view.m).copy()
     return evaluate(0, x, fvec, fjac) or 0
-
-
-Peer = Library | Reverse
-Routine = Callable[[Evaluate, FloatArray, int, Settings], Fit]
