@@ -160,6 +160,7 @@ typedef struct leastsq_view {
     const double *diag;  /* [n] scale factors */
     const double *qtf;   /* [n] first elements of Q^T fvec, at the last Jacobian's point */
     const int *ipvt;     /* [n] permutation of the factors, counted from 1 */
+    const int *given;    /* [n] 1: that column of a difference Jacobian has been given */
 } leastsq_view;
 
 /* Bytes of a block, m*n + 2*m + 7*n + 19 doubles; 0 where a size_t cannot count them, and where

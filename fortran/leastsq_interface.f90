@@ -53,6 +53,7 @@ module leastsq_interface
         type(c_ptr) :: diag         !! scaling; (n)
         type(c_ptr) :: qtf          !! first elements of Q^T fvec; (n)
         type(c_ptr) :: ipvt         !! permutation of the factors, from 1; (n)
+        type(c_ptr) :: given        !! 1: the column of a difference Jacobian has been given; (n)
     end type leastsq_view
 
     abstract interface

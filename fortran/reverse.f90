@@ -14,6 +14,7 @@ module leastsq_reverse
 
     public :: leastsq_workspace_size, leastsq_start, leastsq_resume, leastsq_inspect, &
               leastsq_difference_point, leastsq_difference_column
+    public :: default_epsfcn
 
     integer(c_int), parameter :: refused = -1  !! not a block of this layout, or not wanted
 
@@ -36,6 +37,7 @@ module leastsq_reverse
         type(c_ptr) :: diag         !! scaling
         type(c_ptr) :: qtf          !! rotated residual
         type(c_ptr) :: ipvt         !! permutation
+        type(c_ptr) :: given        !! columns of a difference Jacobian that have been given are 1
     end type solve_view
 
 contains
@@ -115,11 +117,12 @@ contains
 
         type(workspace_header), pointer :: header
         type(solve_arrays) :: arrays
+        integer(c_int), pointer :: given(:)
 
         call open_workspace(block, header)
         request = public_request(header)
         if (request < 0) return
-        call open_workspace(block, header, arrays)
+        call open_workspace(block, header, arrays, given)
         view%request = request
         view%info = header%state%info
         view%nfev = header%state%nfev
@@ -134,6 +137,7 @@ contains
         view%qtf = c_loc(arrays%qtf(1))
         view%ipvt = c_loc(arrays%ipvt(1))
         view%fjac = c_loc(arrays%fjac(1, 1))
+        view%given = c_loc(given(1))
         view%point = view%x
         view%jacobian = c_null_ptr
         select case (header%state%request)
@@ -190,6 +194,18 @@ contains
         given(j + 1) = 1
         status = 0
     end function leastsq_difference_column
+
+    !> Sets epsfcn where it is NaN: who begins a solve may not know yet what the residual returns.
+    !> For the Python API, not part of leastsq.h.
+    subroutine default_epsfcn(block, epsfcn) bind(c, name="leastsq_default_epsfcn")
+        real(wp), intent(inout), target :: block(*) !! the block
+        real(wp), value :: epsfcn                   !! relative error of the residual
+
+        type(workspace_header), pointer :: header
+
+        call open_workspace(block, header)
+        if (header%options%epsfcn /= header%options%epsfcn) header%options%epsfcn = epsfcn
+    end subroutine default_epsfcn
 
     !> What is wanted, as leastsq.h numbers it, or a refusal of the block.
     pure function public_request(header) result(request)

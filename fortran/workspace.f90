@@ -9,7 +9,7 @@ module leastsq_workspace
     implicit none(type, external)
     private
 
-    public :: workspace_header, workspace_size, open_workspace, layout_version
+    public :: workspace_header, workspace_size, open_workspace, layout_version, header_bytes
 
     !> The first word of a block: the letters of leastsq and the version of its layout, 1.
     integer(c_int64_t), parameter :: layout_version = int(z'017173747361656C', c_int64_t)
@@ -26,7 +26,8 @@ module leastsq_workspace
     end type workspace_header
 
     integer(c_int64_t), parameter :: real_bytes = storage_size(0.0_wp)/8
-    integer(c_int64_t), parameter :: header_reals = storage_size(workspace_header())/8/real_bytes
+    integer(c_size_t), parameter :: header_bytes = storage_size(workspace_header())/8
+    integer(c_int64_t), parameter :: header_reals = header_bytes/real_bytes
 
 contains
 

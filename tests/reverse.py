@@ -15,7 +15,7 @@ NOTHING, RESIDUAL, JACOBIAN, DIFFERENCES = range(4)
 REFUSED = -1
 
 COUNTS = ("request", "info", "nfev", "njev", "iteration", "missing", "m", "n")
-ARRAYS = ("point", "residual", "jacobian", "x", "fvec", "fjac", "diag", "qtf", "ipvt")
+ARRAYS = ("point", "residual", "jacobian", "x", "fvec", "fjac", "diag", "qtf", "ipvt", "given")
 
 
 class View(ctypes.Structure):

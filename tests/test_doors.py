@@ -14,7 +14,7 @@ from programs import build, config, run
 from reference import bundled
 
 import leastsq
-from leastsq._leastsq import MESSAGES
+from leastsq._outcome import MESSAGES
 
 DOORS = Path(__file__).parent / "doors"
 STATUS = Path(__file__).parents[1] / "fortran" / "status.f90"
@@ -106,7 +106,7 @@ def test_status_codes_are_the_same_everywhere(c_output: str) -> None:
     assert codes == named_codes(interface, r"integer, parameter :: (\w+) = (\d)")
     if STATUS.is_file():
         assert codes == named_codes(STATUS.read_text("utf-8"), r"enumerator :: (\w+) = (\d)")
-    assert list(codes.values()) == list(range(len(MESSAGES)))
+    assert list(codes.values()) == [code for code in MESSAGES if code >= 0]
     assert c_output.startswith("status 0 1 2 3 4 5 6 7 8\n")
     words = {
         "improper_input": "Improper input",

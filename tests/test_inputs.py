@@ -42,8 +42,13 @@ def test_signature_is_scipys() -> None:
         ("epsfcn", None),
         ("factor", 100),
         ("diag", None),
+        ("callback", None),
+        ("workers", None),
+        ("vectorized", False),
     ]
-    assert {p.kind for p in parameters} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    ours = {"callback", "workers", "vectorized"}
+    for parameter in parameters:
+        assert (parameter.kind is parameter.KEYWORD_ONLY) == (parameter.name in ours)
 
 
 # Order of checks: each call is wrong in two ways, and the earlier one must be told.

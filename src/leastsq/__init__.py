@@ -6,11 +6,16 @@ where the C and Fortran library is.
 """
 
 from leastsq import minpack
+from leastsq._asktell import LevenbergMarquardt
 from leastsq._config import __version__, get_include, get_library_dir, show_config
-from leastsq._leastsq import InfoDict, leastsq
+from leastsq._driver import IntermediateResult
+from leastsq._leastsq import leastsq
+from leastsq._outcome import InfoDict
 
 __all__ = [
     "InfoDict",
+    "IntermediateResult",
+    "LevenbergMarquardt",
     "__version__",
     "get_include",
     "get_library_dir",

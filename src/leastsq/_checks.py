@@ -6,9 +6,12 @@ from typing import Literal, SupportsFloat, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from leastsq import _minpack
+
 __all__ = [
-    "INT_MAX", "Matrix", "Permutation", "Vector", "as_c_int", "as_float64", "as_number", "matrix",
-    "permutation", "square", "triangular_problem", "vector",
+    "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_float64",
+    "as_number", "matrix", "permutation", "require_bundled", "settings", "square",
+    "triangular_problem", "vector",
 ]  # fmt: skip
 
 INT_MAX = 2**31 - 1
@@ -33,6 +36,63 @@ def as_c_int(name: str, value: SupportsIndex) -> int:
     if not -INT_MAX - 1 <= number <= INT_MAX:
         raise OverflowError(f"{name}={number} is more than a C int can hold")
     return number
+
+
+Settings = tuple[
+    Vector, float, float, float, int, float | None, float, Vector | None, int
+]
+"""x, ftol, xtol, gtol, evaluations allowed, epsfcn, factor, diag, and maxfev for the message."""
+
+
+def settings(
+    x0: npt.ArrayLike,
+    ftol: SupportsFloat,
+    xtol: SupportsFloat,
+    gtol: SupportsFloat,
+    maxfev: SupportsIndex,
+    epsfcn: SupportsFloat | None,
+    factor: SupportsFloat,
+    diag: npt.ArrayLike | None,
+    analytic: bool,
+) -> Settings:
+    """Return the arguments that every solve has, checked in the order of their names here."""
+    if type(ftol) is not float:
+        ftol = as_number("ftol", ftol)
+    if type(xtol) is not float:
+        xtol = as_number("xtol", xtol)
+    if type(gtol) is not float:
+        gtol = as_number("gtol", gtol)
+    most_calls = as_c_int("maxfev", maxfev)
+    if epsfcn is not None:
+        epsfcn = as_number("epsfcn", epsfcn)
+        if epsfcn != epsfcn:  # the system's MINPACK may prefer a NaN to the machine epsilon
+            epsfcn = 0.0
+    factor = float(factor) if type(factor) is int else as_number("factor", factor)
+    x = _minpack.fresh_vector(x0)
+    scale = None if diag is None else _scale_factors(diag, x.size)
+    limit = most_calls
+    if limit <= 0:
+        limit = min((100 if analytic else 200) * (x.size + 1), INT_MAX)
+    return x, ftol, xtol, gtol, limit, epsfcn, factor, scale, most_calls or limit
+
+
+def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
+    array = np.atleast_1d(np.asarray(diag))
+    if array.shape != (n,):
+        raise ValueError(
+            f"diag must have one entry for each of the N={n} variables, "
+            f"but its length is {array.size} (shape {array.shape})"
+        )
+    return as_float64(array)
+
+
+def require_bundled(what: str) -> None:
+    """Refuse what a build on the system's MINPACK cannot do."""
+    if not hasattr(_minpack, "begin"):
+        raise NotImplementedError(
+            f"{what} needs the bundled core; this leastsq was built on the system's MINPACK "
+            "(-Dminpack=system)"
+        )
 
 
 def as_float64(value: npt.ArrayLike, order: Literal["C", "F"] = "C") -> npt.NDArray[np.float64]:

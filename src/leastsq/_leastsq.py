@@ -1,52 +1,28 @@
 """The drop-in function: validates once, calls the core, assembles the outputs."""
 
 import warnings
-from collections.abc import Callable
-from typing import Literal, SupportsFloat, SupportsIndex, TypedDict, overload
+from typing import Literal, SupportsFloat, SupportsIndex, overload
 
-import numpy as np
 import numpy.typing as npt
 
-from leastsq import _minpack
-from leastsq._checks import INT_MAX, Matrix, Vector, as_c_int, as_float64, as_number
-
-__all__ = ["InfoDict", "leastsq"]
-
-Residual = Callable[..., npt.ArrayLike]
-
-IMPROPER_INPUT = 0
-SUCCESS = range(1, 5)
-
-REDUCTION = (
-    "Both actual and predicted relative reductions in the sum of squares\n  are at most {0:f}"
-)
-MESSAGES = (
-    "Improper input parameters.",
-    REDUCTION,
-    "The relative error between two consecutive iterates is at most {1:f}",
-    REDUCTION + " and the relative error between two consecutive iterates is at \n  most {1:f}",
-    "The cosine of the angle between func(x) and any column of the\n"
-    "  Jacobian is at most {2:f} in absolute value",
-    "Number of calls to function has reached maxfev = {3:d}.",
-    "ftol={0:f} is too small, no further reduction in the sum of squares\n  is possible.",
-    "xtol={1:f} is too small, no further improvement in the approximate\n  solution is possible.",
-    "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
-    "  the Jacobian to machine precision.",
+from leastsq import _driver, _minpack
+from leastsq._checks import Vector, settings
+from leastsq._driver import Callback, Residual, Workers
+from leastsq._outcome import (
+    IMPROPER_INPUT,
+    MESSAGES,
+    NOT_FINISHED,
+    SUCCESS,
+    Full,
+    full_outputs,
+    not_finite,
+    out_of_range,
 )
 
+__all__ = ["leastsq"]
 
-class InfoDict(TypedDict, total=False):
-    """What `leastsq` tells of a solve beside the solution; njev is there with Dfun alone."""
-
-    fvec: Vector
-    nfev: int
-    njev: int
-    fjac: Matrix
-    ipvt: npt.NDArray[np.int32]
-    qtf: Vector
-
-
-Full = tuple[Vector, Matrix | None, InfoDict, str, int]
+QUIET = {*SUCCESS, NOT_FINISHED}
+"""Endings that need no warning."""
 
 
 @overload
@@ -64,6 +40,10 @@ def leastsq(
     epsfcn: SupportsFloat | None = None,
     factor: SupportsFloat = 100,
     diag: npt.ArrayLike | None = None,
+    *,
+    callback: Callback | None = None,
+    workers: Workers | None = None,
+    vectorized: object = False,
 ) -> tuple[Vector, int]: ...
 @overload
 def leastsq(
@@ -81,6 +61,9 @@ def leastsq(
     epsfcn: SupportsFloat | None = None,
     factor: SupportsFloat = 100,
     diag: npt.ArrayLike | None = None,
+    callback: Callback | None = None,
+    workers: Workers | None = None,
+    vectorized: object = False,
 ) -> Full: ...
 @overload
 def leastsq(
@@ -97,6 +80,10 @@ def leastsq(
     epsfcn: SupportsFloat | None = None,
     factor: SupportsFloat = 100,
     diag: npt.ArrayLike | None = None,
+    *,
+    callback: Callback | None = None,
+    workers: Workers | None = None,
+    vectorized: object = False,
 ) -> Full: ...
 @overload
 def leastsq(
@@ -113,6 +100,10 @@ def leastsq(
     epsfcn: SupportsFloat | None = None,
     factor: SupportsFloat = 100,
     diag: npt.ArrayLike | None = None,
+    *,
+    callback: Callback | None = None,
+    workers: Workers | None = None,
+    vectorized: object = False,
 ) -> tuple[Vector, int] | Full: ...
 def leastsq(
     func: Residual,
@@ -128,6 +119,10 @@ def leastsq(
     epsfcn: SupportsFloat | None = None,
     factor: SupportsFloat = 100,
     diag: npt.ArrayLike | None = None,
+    *,
+    callback: Callback | None = None,
+    workers: Workers | None = None,
+    vectorized: object = False,
 ) -> tuple[Vector, int] | Full:
     """Minimise the sum of squares of M functions of N variables.
 
@@ -167,6 +162,20 @@ def leastsq(
         First bound on the norm of diag*step, over the norm of diag*x0; usually 0.1 to 100.
     diag : array_like of N positive numbers, optional
         Scale factors of the variables. By default they follow the Jacobian's column norms.
+    callback : callable, optional
+        Called after each step that is taken. If ``intermediate_result`` is its sole parameter, it
+        gets an `IntermediateResult` with x, fun, cost, nit and nfev; otherwise x alone. They are
+        its own to keep or change. A StopIteration raised in it ends the solve there, with ier -2.
+    workers : map-like callable, optional
+        ``workers(f, points)`` returns f(p) for each p of a list, in order, at once or lazily: a
+        pool's or an executor's map. The N calls of func for a difference Jacobian go through it,
+        all others are made here. f can be pickled if func and args can. No effect with Dfun.
+    vectorized : bool, default False
+        Whether func and Dfun take S points at once: p of shape (N, S, 1), so that p[0], p[1], ...
+        broadcast against arrays of samples. func returns (S, M), Dfun (S, M, N), with col_deriv
+        (N, S, M). A difference Jacobian is one call of func then. The bits are the same if
+        func has the same bits for a number as for an array; NumPy's ``p[0]**2`` has not,
+        ``p[0]*p[0]`` has. Not together with workers.
 
     Returns
     -------
@@ -185,7 +194,8 @@ def leastsq(
         (only with full_output) Why the solve ended.
     ier : int
         The same as a number: 1 to 4 for a solution (see Warns for 4), 5 for maxfev calls, 6, 7
-        and 8 for tolerances too small to be met, 0 for an argument out of range.
+        and 8 for tolerances too small to be met, 0 for an argument out of range, -2 if the
+        callback stopped the solve.
 
     Raises
     ------
@@ -193,15 +203,22 @@ def leastsq(
         If an argument or a result of func or Dfun is not real numbers, if Dfun's shape is wrong,
         if M < N, or, without full_output, if a tolerance, factor or diag is out of range.
     ValueError
-        If M changes between calls, or diag is not of length N.
+        If M changes between calls, diag is not of length N, a result's shape is wrong with
+        vectorized, or workers does not return N results.
     OverflowError
         If M, N or maxfev does not fit a C int.
+    NotImplementedError
+        If leastsq was built on the system's MINPACK, for callback, workers and vectorized.
 
     Warns
     -----
     RuntimeWarning
         If ier is 5 to 8, without full_output; and whenever the solve ended where x, the norm of
         func(x), or an element or a column's norm of the Jacobian is not finite, often with ier 4.
+
+    See Also
+    --------
+    LevenbergMarquardt : asks for residuals instead of calling a function; can be pickled.
 
     Notes
     -----
@@ -221,83 +238,35 @@ def leastsq(
     >>> x.round(6).tolist(), ier in (1, 2, 3, 4)
     ([5.0, 0.5], True)
     """
-    if type(ftol) is not float:
-        ftol = as_number("ftol", ftol)
-    if type(xtol) is not float:
-        xtol = as_number("xtol", xtol)
-    if type(gtol) is not float:
-        gtol = as_number("gtol", gtol)
-    most_calls = as_c_int("maxfev", maxfev)
-    if epsfcn is not None:
-        epsfcn = as_number("epsfcn", epsfcn)
-        if epsfcn != epsfcn:  # the system's MINPACK may prefer a NaN to the machine epsilon
-            epsfcn = 0.0
-    factor = as_number("factor", factor)
     full_output, col_deriv = bool(full_output), bool(col_deriv)
-    x = _minpack.fresh_vector(x0)
-    n = x.size
-    scale = None if diag is None else _scale_factors(diag, n)
+    x, ftol, xtol, gtol, limit, epsfcn, factor, scale, shown_maxfev = settings(
+        x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, Dfun is not None
+    )
     if not isinstance(args, tuple):
         args = (args,)
-    limit = most_calls
-    if limit <= 0:
-        limit = min((200 if Dfun is None else 100) * (n + 1), INT_MAX)
 
-    ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
-        func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn
-    )  # fmt: skip
+    if callback is None and workers is None and not vectorized:
+        ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
+            func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn
+        )  # fmt: skip
+    else:
+        ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _driver.solve(
+            func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn,
+            callback, workers, bool(vectorized),
+        )  # fmt: skip
 
     if not finite:
-        warnings.warn(_not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
-    if ier in SUCCESS and not full_output:
+        warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
+    if not full_output and ier in QUIET:
         return x, ier
-    message = MESSAGES[ier].format(ftol, xtol, gtol, most_calls or limit)
+    message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev)
     if ier == IMPROPER_INPUT:
-        message += _out_of_range(n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
-    if not full_output:
-        if ier == IMPROPER_INPUT:
-            raise TypeError(message)
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-        return x, ier
-    cov_x = _minpack.covariance(fjac, ipvt) if finite and ier in SUCCESS else None
-    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
-    if Dfun is not None:
-        infodict["njev"] = njev
-    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
-    return x, cov_x, infodict, message, ier
-
-
-def _out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
-    """Say which arguments are improper, after SciPy's words for it."""
-    faults = ["x0 must not be empty"] * (n == 0)
-    negative = [f"{name}={value!r}" for name, value in tolerances.items() if value < 0.0]
-    faults += [f"{fault} must not be negative" for fault in negative]
-    faults += [f"factor={factor!r} must be positive"] * (factor <= 0.0)
-    if scale is not None:
-        bad = np.flatnonzero(scale <= 0.0)[:1].tolist()
-        faults += [f"diag[{j}]={scale[j].item()!r} must be positive" for j in bad]
-    return f" {'; '.join(faults)}."
-
-
-def _not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
-    """Say what is not finite where a solve has ended, for a warning."""
-    culprits = []
-    if not np.isfinite(x).all():
-        culprits.append("x")
-    if not np.isfinite(fvec).all():
-        culprits.append("func(x)")
-    elif not np.isfinite(_minpack.enorm(fvec)):
-        culprits.append("the norm of func(x)")
-    if not np.isfinite(np.triu(fjac.T[: x.size])).all():
-        culprits.append("the Jacobian (an element, or the norm of a column)")
-    return f"ier is {ier}, but x is no solution; not finite: {', '.join(culprits)}."
-
-
-def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
-    array = np.atleast_1d(np.asarray(diag))
-    if array.shape != (n,):
-        raise ValueError(
-            f"diag must have one entry for each of the N={n} variables, "
-            f"but its length is {array.size} (shape {array.shape})"
-        )
-    return as_float64(array)
+        faults = out_of_range(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+        message += f" {'; '.join(faults)}."
+    if full_output:
+        counted = None if Dfun is None else njev
+        return full_outputs(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
+    if ier == IMPROPER_INPUT:
+        raise TypeError(message)
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return x, ier

@@ -8,6 +8,17 @@ PyObject *leastsq_py_solve(PyObject *self, PyObject *const *args, Py_ssize_t nar
 PyObject *leastsq_py_covariance(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_fresh_vector(PyObject *self, PyObject *value);
 PyObject *leastsq_py_build_config(PyObject *self, PyObject *none);
+PyObject *leastsq_py_first_residual(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_begin(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_status(PyObject *self, PyObject *solve);
+PyObject *leastsq_py_points(PyObject *self, PyObject *solve);
+PyObject *leastsq_py_put(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_answer(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_tell(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_iterate(PyObject *self, PyObject *solve);
+PyObject *leastsq_py_results(PyObject *self, PyObject *solve);
+PyObject *leastsq_py_save(PyObject *self, PyObject *solve);
+PyObject *leastsq_py_restore(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 
 /* 0, or -1 with a TypeError where a method has got another number of arguments. */
 int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted);
@@ -15,10 +26,23 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
 #define LEASTSQ_FASTCALL(name) \
     {#name, (PyCFunction)(void (*)(void))leastsq_py_##name, METH_FASTCALL, NULL}
 
+#define LEASTSQ_O(name) {#name, leastsq_py_##name, METH_O, NULL}
+
+/* Solves that ask need our own core. */
+#ifdef LEASTSQ_BUNDLED
+#define LEASTSQ_ASK_METHODS \
+    LEASTSQ_FASTCALL(first_residual), LEASTSQ_FASTCALL(begin), LEASTSQ_O(status), \
+    LEASTSQ_O(points), LEASTSQ_FASTCALL(put), LEASTSQ_FASTCALL(answer), LEASTSQ_FASTCALL(tell), \
+    LEASTSQ_O(iterate), LEASTSQ_O(results), LEASTSQ_O(save), LEASTSQ_FASTCALL(restore),
+#else
+#define LEASTSQ_ASK_METHODS
+#endif
+
 #define LEASTSQ_METHODS \
     LEASTSQ_FASTCALL(solve), \
     LEASTSQ_FASTCALL(covariance), \
-    {"fresh_vector", leastsq_py_fresh_vector, METH_O, NULL}, \
-    {"build_config", leastsq_py_build_config, METH_NOARGS, NULL},
+    LEASTSQ_O(fresh_vector), \
+    {"build_config", leastsq_py_build_config, METH_NOARGS, NULL}, \
+    LEASTSQ_ASK_METHODS
 
 #endif

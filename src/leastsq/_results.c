@@ -1,9 +1,15 @@
 #include "_results.h"
+#include "leastsq.h"
 
+#include <float.h>
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 /* Edge of the blocks in which a matrix is transposed: both sides of a block fit the first cache. */
 enum { BLOCK = 32 };
+
+#define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
 
 #if PY_VERSION_HEX < 0x030C0000
 static PyObject *PyErr_GetRaisedException(void)
@@ -57,7 +63,7 @@ PyArrayObject *leastsq_as_array(PyObject *result)
     return (PyArrayObject *)array;
 }
 
-int leastsq_is_none(PyArrayObject *array)
+static int is_none(PyArrayObject *array)
 {
     return PyArray_NDIM(array) == 0 && PyArray_TYPE(array) == NPY_OBJECT &&
            *(PyObject **)PyArray_DATA(array) == Py_None;
@@ -70,7 +76,7 @@ static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim)
                                         max_ndim, NPY_ARRAY_CARRAY_RO, NULL);
 
     if (doubles == NULL)
-        explain_not_floats(leastsq_is_none(array));
+        explain_not_floats(is_none(array));
     return (PyArrayObject *)doubles;
 }
 
@@ -88,7 +94,7 @@ static int convert_residual(PyArrayObject *array, npy_intp m, double *out)
 {
     PyArrayObject *doubles;
 
-    if (PyArray_NDIM(array) <= 1 && !leastsq_is_none(array) && !same_size(array, m))
+    if (PyArray_NDIM(array) <= 1 && !is_none(array) && !same_size(array, m))
         return -1;
     doubles = as_doubles(array, 1);
     if (doubles == NULL)
@@ -115,6 +121,106 @@ int leastsq_store_residual(PyObject *result, npy_intp m, double *out)
     status = convert_residual(array, m, out);
     Py_DECREF(array);
     return status;
+}
+
+double leastsq_relative_error(PyArrayObject *array)
+{
+    switch (PyArray_TYPE(array)) {
+    case NPY_HALF:
+        return HALF_EPSILON;
+    case NPY_FLOAT:
+        return FLT_EPSILON;
+    default:
+        return DBL_EPSILON;
+    }
+}
+
+/* Whether a residual's length is one that n parameters can have. */
+static int length_fits(PyArrayObject *array, npy_intp m, npy_intp n)
+{
+    if (m > INT_MAX)
+        PyErr_Format(PyExc_OverflowError,
+                     "func output vector length M=%zd is more than a C int can hold",
+                     (Py_ssize_t)m);
+    else if (m < n && !is_none(array))
+        PyErr_Format(PyExc_TypeError,
+                     "Improper input: func input vector length N=%zd must not exceed func output "
+                     "vector length M=%zd",
+                     (Py_ssize_t)n, (Py_ssize_t)m);
+    else
+        return 1;
+    return 0;
+}
+
+PyArrayObject *leastsq_as_residual(PyObject *result, npy_intp n, double *relative_error)
+{
+    PyArrayObject *array = leastsq_as_array(result);
+    PyObject *fvec = NULL;
+    npy_intp m;
+
+    if (array == NULL)
+        return NULL;
+    m = PyArray_NDIM(array) == 0 ? 1 : PyArray_DIM(array, 0);
+    *relative_error = leastsq_relative_error(array);
+    if (length_fits(array, m, n))
+        fvec = PyArray_SimpleNew(1, &m, NPY_DOUBLE);
+    if (fvec != NULL && convert_residual(array, m, PyArray_DATA((PyArrayObject *)fvec)) < 0)
+        Py_CLEAR(fvec);
+    Py_DECREF(array);
+    return (PyArrayObject *)fvec;
+}
+
+/* A shape as Python writes it; the negative of a letter is that letter. */
+static PyObject *shape_text(int ndim, const npy_intp *shape)
+{
+    PyObject *text = PyUnicode_FromString("(");
+
+    for (int i = 0; text != NULL && i < ndim; i++) {
+        const char *after = i + 1 < ndim ? ", " : ndim == 1 ? "," : "";
+
+        Py_SETREF(text, shape[i] < 0
+                            ? PyUnicode_FromFormat("%U%c%s", text, (int)-shape[i], after)
+                            : PyUnicode_FromFormat("%U%zd%s", text, (Py_ssize_t)shape[i], after));
+    }
+    if (text != NULL)
+        Py_SETREF(text, PyUnicode_FromFormat("%U)", text));
+    return text;
+}
+
+static int has_shape(PyArrayObject *array, int ndim, const npy_intp *shape)
+{
+    if (PyArray_NDIM(array) != ndim)
+        return 0;
+    for (int i = 0; i < ndim; i++)
+        if (shape[i] >= 0 && PyArray_DIM(array, i) != shape[i])
+            return 0;
+    return 1;
+}
+
+PyArrayObject *leastsq_exact_doubles(PyObject *result, int ndim, const npy_intp *shape,
+                                     const char *what)
+{
+    PyArrayObject *array, *doubles = NULL;
+    PyObject *wanted, *given;
+
+    if (is_plain_doubles(result, ndim) && has_shape((PyArrayObject *)result, ndim, shape))
+        return (PyArrayObject *)Py_NewRef(result);
+    array = leastsq_as_array(result);
+    if (array == NULL)
+        return NULL;
+    if (is_none(array) || has_shape(array, ndim, shape))
+        doubles = as_doubles(array, ndim);
+    else {
+        wanted = shape_text(ndim, shape);
+        given = shape_text(PyArray_NDIM(array), PyArray_DIMS(array));
+        if (wanted != NULL && given != NULL)
+            PyErr_Format(PyExc_ValueError, "%s should have the shape %U but it is %U.", what,
+                         wanted, given);
+        Py_XDECREF(wanted);
+        Py_XDECREF(given);
+    }
+    Py_DECREF(array);
+    return doubles;
 }
 
 static int refuse_shape(PyArrayObject *array, PyObject *dfun, npy_intp rows, npy_intp columns)
@@ -186,11 +292,20 @@ static int cast_into(PyArrayObject *array, int transposed, double *out)
     return status;
 }
 
+void leastsq_copy_jacobian(const double *jacobian, npy_intp m, npy_intp n, int by_columns,
+                           double *out)
+{
+    if (by_columns || n == 1)
+        memcpy(out, jacobian, (size_t)m * (size_t)n * sizeof(double));
+    else
+        transpose(jacobian, m, n, out);
+}
+
 int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_intp n,
                            int transposed, double *out)
 {
     npy_intp rows = transposed ? n : m, columns = transposed ? m : n;
-    int status = 0, by_columns = transposed || n == 1;
+    int status = 0;
     PyArrayObject *array = leastsq_as_array(result);
 
     if (array == NULL)
@@ -198,11 +313,22 @@ int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_int
     if (!shape_fits(array, rows, columns, n))
         status = refuse_shape(array, dfun, rows, columns);
     else if (!is_plain_doubles((PyObject *)array, PyArray_NDIM(array)))
-        status = cast_into(array, by_columns, out);
-    else if (by_columns)
-        memcpy(out, PyArray_DATA(array), (size_t)m * (size_t)n * sizeof(double));
+        status = cast_into(array, transposed || n == 1, out);
     else
-        transpose(PyArray_DATA(array), m, n, out);
+        leastsq_copy_jacobian(PyArray_DATA(array), m, n, transposed, out);
     Py_DECREF(array);
     return status;
+}
+
+int leastsq_is_finite(npy_intp m, npy_intp n, const double *x, const double *fvec,
+                      const double *fjac)
+{
+    for (npy_intp j = 0; j < n; j++) {
+        if (!isfinite(x[j]))
+            return 0;
+        for (npy_intp i = 0; i <= j; i++)
+            if (!isfinite(fjac[j * m + i]))
+                return 0;
+    }
+    return isfinite(leastsq_enorm((int)m, fvec));
 }

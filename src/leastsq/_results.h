@@ -15,15 +15,32 @@
 /* Any object as an array of its own type; an exception stands where NULL is returned. */
 PyArrayObject *leastsq_as_array(PyObject *result);
 
-/* Whether an array is what leastsq_as_array makes of None: a residual that cannot be stored. */
-int leastsq_is_none(PyArrayObject *array);
+/* The relative error of numbers of an array's type, from which a difference step comes. */
+double leastsq_relative_error(PyArrayObject *array);
+
+/* The first residual, which tells m: a fresh fvec, and the relative error of its type; NULL with
+ * an exception where it is none, or n parameters cannot have it. */
+PyArrayObject *leastsq_as_residual(PyObject *result, npy_intp n, double *relative_error);
+
+/* Any object as contiguous doubles of exactly that shape, a letter's negative standing for any
+ * length; NULL with an exception that says what should have had it. */
+PyArrayObject *leastsq_exact_doubles(PyObject *result, int ndim, const npy_intp *shape,
+                                     const char *what);
 
 /* Copies a residual of m numbers to out; 0, or -1 with an exception. */
 int leastsq_store_residual(PyObject *result, npy_intp m, double *out);
+
+/* Copies a contiguous Jacobian, (m, n) or by columns (n, m), to out by columns. */
+void leastsq_copy_jacobian(const double *jacobian, npy_intp m, npy_intp n, int by_columns,
+                           double *out);
 
 /* Copies a Jacobian, (m, n) or transposed (n, m), to out by columns; 0, or -1 with an exception
  * that names dfun. */
 int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_intp n,
                            int transposed, double *out);
+
+/* Whether x, R and the norm of fvec are finite. In R one sees every column norm of the Jacobian. */
+int leastsq_is_finite(npy_intp m, npy_intp n, const double *x, const double *fvec,
+                      const double *fjac);
 
 #endif

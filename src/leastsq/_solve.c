@@ -3,7 +3,6 @@
 #include "_trampoline.h"
 #include "leastsq.h"
 
-#include <math.h>
 #include <string.h>
 
 /* The arrays of one solve; those that are returned are NumPy's. */
@@ -32,20 +31,6 @@ static void free_arrays(Arrays *arrays)
     Py_XDECREF(arrays->ipvt);
     Py_XDECREF(arrays->qtf);
     PyMem_Free(arrays->diag);
-}
-
-/* Whether x, R and the norm of fvec are finite. In R one sees every column norm of the Jacobian. */
-static int is_finite(npy_intp m, npy_intp n, const double *x, const double *fvec,
-                     const double *fjac)
-{
-    for (npy_intp j = 0; j < n; j++) {
-        if (!isfinite(x[j]))
-            return 0;
-        for (npy_intp i = 0; i <= j; i++)
-            if (!isfinite(fjac[j * m + i]))
-                return 0;
-    }
-    return isfinite(leastsq_enorm((int)m, fvec));
 }
 
 /* What a solve is told beside its functions and arrays. */
@@ -125,7 +110,7 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     if (info == LEASTSQ_IMPROPER_INPUT)
         memset(PyArray_DATA(arrays.fjac), 0, (size_t)m * (size_t)n * sizeof(double));
     else if (info > 0)
-        finite = is_finite(m, n, x, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
+        finite = leastsq_is_finite(m, n, x, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
     if (info >= 0)
         outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
                                 arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);

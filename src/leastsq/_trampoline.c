@@ -4,11 +4,7 @@
  * the other's memory. An exception ends the solve through a negative flag and stays set. */
 #include "_trampoline.h"
 
-#include <float.h>
-#include <limits.h>
 #include <string.h>
-
-#define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
 
 int leastsq_prepare(Callback *callback, PyObject *func, PyObject *dfun, PyObject *args)
 {
@@ -49,12 +45,19 @@ static int can_serve_again(const Callback *callback, npy_intp n)
 #endif
 }
 
-/* Calls func or dfun with a copy of x of its own. Python functions look for signals themselves;
- * after other callables it is done here. */
+PyObject *leastsq_call(Callback *callback, PyObject *function)
+{
+    PyObject *result = PyObject_Vectorcall(
+        function, callback->stack + 1, callback->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+
+    if (result != NULL && !PyFunction_Check(function) && PyErr_CheckSignals() < 0)
+        Py_CLEAR(result);
+    return result;
+}
+
+/* Calls func or dfun with a copy of x of its own. */
 static PyObject *call(Callback *callback, PyObject *function, const double *x, npy_intp n)
 {
-    PyObject *result;
-
     if (!can_serve_again(callback, n)) {
         Py_XSETREF(callback->stack[1], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
         if (callback->stack[1] == NULL)
@@ -62,11 +65,7 @@ static PyObject *call(Callback *callback, PyObject *function, const double *x, n
         callback->descr = PyArray_DESCR((PyArrayObject *)callback->stack[1]);
     }
     memcpy(PyArray_DATA((PyArrayObject *)callback->stack[1]), x, (size_t)n * sizeof(double));
-    result = PyObject_Vectorcall(function, callback->stack + 1,
-                                 callback->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    if (result != NULL && !PyFunction_Check(function) && PyErr_CheckSignals() < 0)
-        Py_CLEAR(result);
-    return result;
+    return leastsq_call(callback, function);
 }
 
 int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int Py_UNUSED(iflag))
@@ -113,59 +112,15 @@ int leastsq_residual_or_jacobian(void *p, int m, int n, const double *x, double 
     return leastsq_jacobian(callback, x, m, n, fjac);
 }
 
-static double relative_error_of(PyArrayObject *array)
-{
-    switch (PyArray_TYPE(array)) {
-    case NPY_HALF:
-        return HALF_EPSILON;
-    case NPY_FLOAT:
-        return FLT_EPSILON;
-    default:
-        return DBL_EPSILON;
-    }
-}
-
-/* The residual as an array of its own type, if its length is one that n parameters can have. */
-static PyArrayObject *residual_array(PyObject *result, npy_intp n, npy_intp *m)
-{
-    PyArrayObject *array = leastsq_as_array(result);
-
-    if (array == NULL)
-        return NULL;
-    *m = PyArray_NDIM(array) == 0 ? 1 : PyArray_DIM(array, 0);
-    if (*m > INT_MAX)
-        PyErr_Format(PyExc_OverflowError,
-                     "func output vector length M=%zd is more than a C int can hold",
-                     (Py_ssize_t)*m);
-    else if (*m < n && !leastsq_is_none(array))
-        PyErr_Format(PyExc_TypeError,
-                     "Improper input: func input vector length N=%zd must not exceed func output "
-                     "vector length M=%zd",
-                     (Py_ssize_t)n, (Py_ssize_t)*m);
-    else
-        return array;
-    Py_DECREF(array);
-    return NULL;
-}
-
 PyArrayObject *leastsq_first_residual(Callback *callback, const double *x, npy_intp n,
                                       double *relative_error)
 {
-    PyObject *result = call(callback, callback->func, x, n), *fvec = NULL;
-    PyArrayObject *array;
-    npy_intp m;
+    PyObject *result = call(callback, callback->func, x, n);
+    PyArrayObject *fvec;
 
     if (result == NULL)
         return NULL;
-    array = residual_array(result, n, &m);
+    fvec = leastsq_as_residual(result, n, relative_error);
     Py_DECREF(result);
-    if (array == NULL)
-        return NULL;
-    *relative_error = relative_error_of(array);
-    fvec = PyArray_SimpleNew(1, &m, NPY_DOUBLE);
-    if (fvec != NULL &&
-        leastsq_store_residual((PyObject *)array, m, PyArray_DATA((PyArrayObject *)fvec)) < 0)
-        Py_CLEAR(fvec);
-    Py_DECREF(array);
-    return (PyArrayObject *)fvec;
+    return fvec;
 }

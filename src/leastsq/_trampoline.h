@@ -21,6 +21,10 @@ typedef struct {
 int leastsq_prepare(Callback *callback, PyObject *func, PyObject *dfun, PyObject *args);
 void leastsq_release(Callback *callback);
 
+/* Calls func or dfun with stack[1] and the extra arguments. Python functions look for signals
+ * themselves; after other callables it is done here. */
+PyObject *leastsq_call(Callback *callback, PyObject *function);
+
 /* The first evaluation, which finds m: a fresh fvec, and the relative error of its type. */
 PyArrayObject *leastsq_first_residual(Callback *callback, const double *x, npy_intp n,
                                       double *relative_error);

@@ -76,6 +76,7 @@ ctypedef struct leastsq_view:
     const double *diag
     const double *qtf
     const int *ipvt
+    const int *given
 
 cdef size_t leastsq_workspace_size(int m, int n) noexcept nogil
 

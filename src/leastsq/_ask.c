@@ -1,0 +1,266 @@
+/* Solves that ask, for Python: how one begins, what it wants, where it stands, how it is saved. */
+#include "_ask.h"
+#include "_methods.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CAPSULE "leastsq._minpack.solve"
+
+/* Of the core, fortran/checkpoint.f90, but for this module alone. */
+int leastsq_block_is_sound(void *workspace, size_t size);
+
+static void free_solve(PyObject *capsule)
+{
+    Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);
+
+    PyMem_Free(solve->factors);
+    PyMem_Free(solve);
+}
+
+/* A capsule around a block of so many bytes that is yet to be filled. */
+static PyObject *new_solve(size_t size, Solve **solve)
+{
+    PyObject *capsule;
+
+    *solve = PyMem_Malloc(sizeof(Solve) + size);
+    if (*solve == NULL)
+        return PyErr_NoMemory();
+    (*solve)->telling = 0;
+    (*solve)->size = size;
+    (*solve)->factors = NULL;
+    capsule = PyCapsule_New(*solve, CAPSULE, free_solve);
+    if (capsule == NULL)
+        PyMem_Free(*solve);
+    return capsule;
+}
+
+Solve *leastsq_solve_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
+                        Py_ssize_t wanted)
+{
+    if (leastsq_check_nargs(method, nargs, wanted) < 0)
+        return NULL;
+    return PyCapsule_GetPointer(args[0], CAPSULE);
+}
+
+/* The arguments of begin by their places. */
+enum { X, M, ANALYTIC, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, EPSFCN, NARGS };
+
+/* begin(x, m, analytic, ftol, xtol, gtol, maxfev, factor, diag, epsfcn) -> solve
+ * m >= n > 0. diag may be None; epsfcn None waits for the type of what is told first. Where an
+ * argument is out of range the solve has ended. */
+PyObject *leastsq_py_begin(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *capsule;
+    Solve *solve;
+    const double *diag = NULL;
+    int m, n;
+
+    if (leastsq_check_nargs("begin", nargs, NARGS) < 0)
+        return NULL;
+    n = (int)PyArray_SIZE((PyArrayObject *)args[X]);
+    m = (int)PyLong_AsLong(args[M]);
+    capsule = new_solve(leastsq_workspace_size(m, n), &solve);
+    if (capsule == NULL)
+        return NULL;
+    if (args[DIAG] != Py_None)
+        diag = PyArray_DATA((PyArrayObject *)args[DIAG]);
+    leastsq_start(solve->block, m, n, PyArray_DATA((PyArrayObject *)args[X]),
+                  PyFloat_AsDouble(args[FTOL]), PyFloat_AsDouble(args[XTOL]),
+                  PyFloat_AsDouble(args[GTOL]), (int)PyLong_AsLong(args[MAXFEV]),
+                  args[EPSFCN] == Py_None ? (double)NAN : PyFloat_AsDouble(args[EPSFCN]), diag,
+                  diag == NULL ? 1 : 2, PyFloat_AsDouble(args[FACTOR]), args[ANALYTIC] == Py_True);
+    return capsule;
+}
+
+/* A method of one argument, the solve, made of a function that does it in one step. */
+#define METHOD(name)                                                              \
+    PyObject *leastsq_py_##name(PyObject *Py_UNUSED(self), PyObject *capsule)      \
+    {                                                                             \
+        Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);                    \
+        PyObject *result = NULL;                                                  \
+                                                                                  \
+        if (solve == NULL)                                                        \
+            return NULL;                                                          \
+        LEASTSQ_BEGIN_STEP(capsule);                                       \
+        result = name(solve);                                                     \
+        LEASTSQ_END_STEP();                                                \
+        return result;                                                            \
+    }
+
+/* status(solve) -> request, info, nfev, njev, iteration */
+static PyObject *status(Solve *solve)
+{
+    leastsq_view view;
+
+    leastsq_inspect(solve->block, &view);
+    return Py_BuildValue("iiiii", view.request, view.info, view.nfev, view.njev, view.iteration);
+}
+METHOD(status)
+
+npy_intp leastsq_count_points(const leastsq_view *view)
+{
+    if (view->request == LEASTSQ_WANTS_DIFFERENCES)
+        return view->missing;
+    return view->request != LEASTSQ_WANTS_NOTHING;
+}
+
+void leastsq_copy_points(const Solve *solve, const leastsq_view *view, double *row)
+{
+    const npy_intp n = view->n;
+
+    if (view->request != LEASTSQ_WANTS_DIFFERENCES) {
+        memcpy(row, view->point, (size_t)n * sizeof(double));
+        return;
+    }
+    for (int j = 0; j < n; j++)
+        if (!view->given[j]) {
+            leastsq_difference_point(solve->block, j, row);
+            row += n;
+        }
+}
+
+/* points(solve) -> those that are wanted and not given yet, shape (k, n) */
+static PyObject *points(Solve *solve)
+{
+    leastsq_view view;
+    npy_intp shape[2];
+    PyObject *rows;
+
+    leastsq_inspect(solve->block, &view);
+    shape[0] = leastsq_count_points(&view);
+    shape[1] = view.n;
+    rows = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    if (rows != NULL && shape[0] > 0)
+        leastsq_copy_points(solve, &view, PyArray_DATA((PyArrayObject *)rows));
+    return rows;
+}
+METHOD(points)
+
+static PyObject *fresh(const void *numbers, int ndim, const npy_intp *shape, int type)
+{
+    PyObject *array = PyArray_SimpleNew(ndim, shape, type);
+
+    if (array != NULL)
+        memcpy(PyArray_DATA((PyArrayObject *)array), numbers,
+               (size_t)PyArray_NBYTES((PyArrayObject *)array));
+    return array;
+}
+
+/* iterate(solve) -> the best point so far, the residual there, accepted steps, nfev
+ * The residual is zeros while nfev is 0. */
+static PyObject *iterate(Solve *solve)
+{
+    leastsq_view view;
+    npy_intp m, n;
+
+    leastsq_inspect(solve->block, &view);
+    m = view.m;
+    n = view.n;
+    return Py_BuildValue("NNii", fresh(view.x, 1, &n, NPY_DOUBLE),
+                         fresh(view.fvec, 1, &m, NPY_DOUBLE), view.iteration - 1, view.nfev);
+}
+METHOD(iterate)
+
+/* The permutation counted from 0; zeros before the first Jacobian. */
+static PyObject *permutation(const leastsq_view *view)
+{
+    npy_intp n = view->n;
+    PyObject *ipvt = fresh(view->ipvt, 1, &n, NPY_INT);
+    int *j = ipvt == NULL ? NULL : PyArray_DATA((PyArrayObject *)ipvt);
+
+    for (npy_intp i = 0; j != NULL && i < n; i++)
+        j[i] -= j[i] > 0;
+    return ipvt;
+}
+
+/* results(solve) -> info, finite, nfev, njev, x, fvec, fjac, ipvt, qtf */
+static PyObject *results(Solve *solve)
+{
+    leastsq_view view;
+    const double *factors;
+    npy_intp shape[2];
+    int finite;
+
+    leastsq_inspect(solve->block, &view);
+    factors = solve->factors == NULL ? view.fjac : solve->factors;
+    shape[0] = view.n;
+    shape[1] = view.m;
+    finite = leastsq_is_finite(view.m, view.n, view.x, view.fvec, factors);
+    return Py_BuildValue("iOiiNNNNN", view.info, finite ? Py_True : Py_False, view.nfev,
+                         view.njev, fresh(view.x, 1, shape, NPY_DOUBLE),
+                         fresh(view.fvec, 1, shape + 1, NPY_DOUBLE),
+                         fresh(factors, 2, shape, NPY_DOUBLE), permutation(&view),
+                         fresh(view.qtf, 1, shape, NPY_DOUBLE));
+}
+METHOD(results)
+
+/* save(solve) -> its block as an array of bytes, and the factors that are kept apart or None */
+static PyObject *save(Solve *solve)
+{
+    leastsq_view view;
+    npy_intp size = (npy_intp)solve->size, shape[2];
+    PyObject *factors = NULL;
+
+    leastsq_inspect(solve->block, &view);
+    shape[0] = view.n;
+    shape[1] = view.m;
+    if (solve->factors != NULL)
+        factors = fresh(solve->factors, 2, shape, NPY_DOUBLE);
+    return Py_BuildValue("NN", fresh(solve->block, 1, &size, NPY_UBYTE),
+                         solve->factors == NULL ? Py_NewRef(Py_None) : factors);
+}
+METHOD(save)
+
+int leastsq_is_given_in_parts(const leastsq_view *view)
+{
+    return view->request == LEASTSQ_WANTS_DIFFERENCES && view->missing < view->n;
+}
+
+int leastsq_keep_factors(Solve *solve, const double *factors, int m, int n)
+{
+    size_t count = (size_t)m * (size_t)n;
+
+    solve->factors = PyMem_New(double, count);
+    if (solve->factors == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memcpy(solve->factors, factors, count * sizeof(double));
+    return 0;
+}
+
+/* restore(block, factors) -> solve, or None where the block is not one that a solve has left */
+PyObject *leastsq_py_restore(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyArrayObject *block, *factors;
+    PyObject *capsule;
+    Solve *solve;
+    leastsq_view view;
+    size_t size;
+    int sound;
+
+    if (leastsq_check_nargs("restore", nargs, 2) < 0)
+        return NULL;
+    block = (PyArrayObject *)args[0];
+    factors = args[1] == Py_None ? NULL : (PyArrayObject *)args[1];
+    size = (size_t)PyArray_NBYTES(block);
+    capsule = new_solve(size, &solve);
+    if (capsule == NULL)
+        return NULL;
+    memcpy(solve->block, PyArray_DATA(block), size);
+    sound = leastsq_block_is_sound(solve->block, size);
+    if (sound) {
+        leastsq_inspect(solve->block, &view);
+        sound = factors == NULL ? !leastsq_is_given_in_parts(&view)
+                                : leastsq_is_given_in_parts(&view) && PyArray_NDIM(factors) == 2 &&
+                                      PyArray_DIM(factors, 0) == view.n &&
+                                      PyArray_DIM(factors, 1) == view.m;
+    }
+    if (!sound)
+        Py_SETREF(capsule, Py_NewRef(Py_None));
+    else if (factors != NULL &&
+             leastsq_keep_factors(solve, PyArray_DATA(factors), view.m, view.n) < 0)
+        Py_CLEAR(capsule);
+    return capsule;
+}

@@ -1,0 +1,99 @@
+"""How a solve ended: exit codes, messages, warnings, and what full_output has."""
+
+from typing import TypedDict
+
+import numpy as np
+
+from leastsq import _minpack
+from leastsq._checks import Matrix, Permutation, Vector
+
+__all__ = [
+    "IMPROPER_INPUT", "MESSAGES", "NOT_FINISHED", "SUCCESS", "Full", "InfoDict", "full_outputs",
+    "not_finite", "out_of_range",
+]  # fmt: skip
+
+NOT_FINISHED, IMPROPER_INPUT = -2, 0
+SUCCESS = range(1, 5)
+
+REDUCTION = (
+    "Both actual and predicted relative reductions in the sum of squares\n  are at most {0:f}"
+)
+MESSAGES = {
+    NOT_FINISHED: "`callback` raised `StopIteration`.",
+    IMPROPER_INPUT: "Improper input parameters.",
+    1: REDUCTION,
+    2: "The relative error between two consecutive iterates is at most {1:f}",
+    3: REDUCTION
+    + " and the relative error between two consecutive iterates is at \n  most {1:f}",
+    4: "The cosine of the angle between func(x) and any column of the\n"
+    "  Jacobian is at most {2:f} in absolute value",
+    5: "Number of calls to function has reached maxfev = {3:d}.",
+    6: "ftol={0:f} is too small, no further reduction in the sum of squares\n  is possible.",
+    7: "xtol={1:f} is too small, no further improvement in the approximate\n"
+    "  solution is possible.",
+    8: "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
+    "  the Jacobian to machine precision.",
+}
+"""By exit code, to be formatted with ftol, xtol, gtol and maxfev."""
+
+
+class InfoDict(TypedDict, total=False):
+    """What `leastsq` tells of a solve beside the solution; njev is there with Dfun alone."""
+
+    fvec: Vector
+    nfev: int
+    njev: int
+    fjac: Matrix
+    ipvt: Permutation
+    qtf: Vector
+
+
+Full = tuple[Vector, Matrix | None, InfoDict, str, int]
+
+
+def full_outputs(
+    ier: int,
+    message: str,
+    finite: bool,
+    x: Vector,
+    fvec: Vector,
+    nfev: int,
+    njev: int | None,
+    fjac: Matrix,
+    ipvt: Permutation,
+    qtf: Vector,
+) -> Full:
+    """Return what leastsq returns with full_output; njev is None without Dfun."""
+    known = ier in SUCCESS or ier == NOT_FINISHED
+    cov_x = _minpack.covariance(fjac, ipvt) if finite and known else None
+    infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
+    if njev is not None:
+        infodict["njev"] = njev
+    infodict |= {"fjac": fjac, "ipvt": ipvt, "qtf": qtf}
+    return x, cov_x, infodict, message, ier
+
+
+def out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> list[str]:
+    """Return what is wrong with arguments that MINPACK calls improper."""
+    faults = ["x0 must not be empty"] * (n == 0)
+    negative = [f"{name}={value!r}" for name, value in tolerances.items() if value < 0.0]
+    faults += [f"{fault} must not be negative" for fault in negative]
+    faults += [f"factor={factor!r} must be positive"] * (factor <= 0.0)
+    if scale is not None:
+        bad = np.flatnonzero(scale <= 0.0)[:1].tolist()
+        faults += [f"diag[{j}]={scale[j].item()!r} must be positive" for j in bad]
+    return faults
+
+
+def not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
+    """Say what is not finite where a solve has ended, for a warning."""
+    culprits = []
+    if not np.isfinite(x).all():
+        culprits.append("x")
+    if not np.isfinite(fvec).all():
+        culprits.append("func(x)")
+    elif not np.isfinite(_minpack.enorm(fvec)):
+        culprits.append("the norm of func(x)")
+    if not np.isfinite(np.triu(fjac.T[: x.size])).all():
+        culprits.append("the Jacobian (an element, or the norm of a column)")
+    return f"ier is {ier}, but x is no solution; not finite: {', '.join(culprits)}."

@@ -1,0 +1,189 @@
+/* Tells a solve that asks what it wants, in any order, from whatever thread. */
+#include "_ask.h"
+#include "_methods.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Of the core, fortran/reverse.f90, but for this module alone. */
+void leastsq_default_epsfcn(void *workspace, double epsfcn);
+
+static int same(double a, double b)
+{
+    return a == b || (a != a && b != b);
+}
+
+/* The column of a difference Jacobian that a point is for; n where it is x itself, which it is for
+ * every parameter that is not finite; -1 where it was not asked. */
+static int column_of(const Solve *solve, const leastsq_view *view, const double *point,
+                     double *scratch)
+{
+    int stepped = -1;
+
+    for (int i = 0; i < view->n; i++)
+        if (!same(point[i], view->x[i])) {
+            if (stepped >= 0)
+                return -1;
+            stepped = i;
+        }
+    if (stepped >= 0) {
+        leastsq_difference_point(solve->block, stepped, scratch);
+        return same(point[stepped], scratch[stepped]) ? stepped : -1;
+    }
+    for (int j = 0; j < view->n; j++)
+        if (!isfinite(view->x[j]))
+            return view->n;
+    return -1;
+}
+
+/* What is told, its points found among those that were asked. */
+typedef struct {
+    PyArrayObject *points, *values;
+    npy_intp count;
+    double relative_error; /* of the type that the values had */
+    int *columns;          /* column_of the points of a difference Jacobian */
+    npy_intp unasked;      /* the first point that was not asked, or -1 */
+} Told;
+
+static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
+{
+    const double *point = PyArray_DATA(told->points);
+    double *scratch = PyMem_New(double, view->n);
+
+    told->columns = PyMem_New(int, told->count);
+    if (scratch == NULL || told->columns == NULL) {
+        PyMem_Free(scratch);
+        PyErr_NoMemory();
+        return -1;
+    }
+    told->unasked = -1;
+    for (npy_intp i = 0; i < told->count && told->unasked < 0; i++, point += view->n) {
+        int asked = 1;
+
+        if (view->request == LEASTSQ_WANTS_DIFFERENCES)
+            asked = (told->columns[i] = column_of(solve, view, point, scratch)) >= 0;
+        else
+            for (int j = 0; j < view->n; j++)
+                asked = asked && same(point[j], view->point[j]);
+        if (!asked)
+            told->unasked = i;
+    }
+    PyMem_Free(scratch);
+    return 0;
+}
+
+/* Points and values of the right shapes, whatever they were given as. */
+static int read_told(Told *told, const leastsq_view *view, PyObject *points, PyObject *values)
+{
+    const int jacobian = view->request == LEASTSQ_WANTS_JACOBIAN;
+    npy_intp shape[2] = {view->request == LEASTSQ_WANTS_DIFFERENCES ? -'k' : 1, view->n};
+    PyArrayObject *array;
+
+    told->points = leastsq_exact_doubles(points, 2, shape, "points");
+    if (told->points == NULL)
+        return -1;
+    told->count = PyArray_DIM(told->points, 0);
+    shape[0] = jacobian ? view->m : told->count;
+    shape[1] = jacobian ? view->n : view->m;
+    array = leastsq_as_array(values);
+    if (array == NULL)
+        return -1;
+    told->relative_error = leastsq_relative_error(array);
+    told->values = leastsq_exact_doubles((PyObject *)array, 2, shape, "values");
+    Py_DECREF(array);
+    return told->values == NULL ? -1 : 0;
+}
+
+/* Whether all columns are there, from the first to the last. */
+static int is_in_order(const Told *told, int n)
+{
+    for (npy_intp i = 0; i < told->count; i++)
+        if (told->columns[i] != i)
+            return 0;
+    return told->count == n;
+}
+
+static int take_columns(Solve *solve, const leastsq_view *view, const Told *told)
+{
+    const double *values = PyArray_DATA(told->values);
+
+    if (!leastsq_is_given_in_parts(view) && !is_in_order(told, view->n) &&
+        leastsq_keep_factors(solve, view->fjac, view->m, view->n) < 0)
+        return -1;
+    for (npy_intp i = 0; i < told->count; i++, values += view->m)
+        for (int j = 0; j < view->n; j++)
+            if (told->columns[i] == j || (told->columns[i] == view->n && !isfinite(view->x[j])))
+                leastsq_difference_column(solve->block, j, values);
+    return 0;
+}
+
+static int take(Solve *solve, leastsq_view *view, const Told *told)
+{
+    if (told->count == 0)
+        return 0;
+    leastsq_default_epsfcn(solve->block, told->relative_error);
+    if (view->request == LEASTSQ_WANTS_JACOBIAN)
+        leastsq_copy_jacobian(PyArray_DATA(told->values), view->m, view->n, 0, view->jacobian);
+    else if (view->request == LEASTSQ_WANTS_RESIDUAL)
+        memcpy(view->residual, PyArray_DATA(told->values), (size_t)view->m * sizeof(double));
+    else if (take_columns(solve, view, told) < 0)
+        return -1;
+    leastsq_resume(solve->block, 0);
+    leastsq_inspect(solve->block, view);
+    if (!leastsq_is_given_in_parts(view)) {
+        PyMem_Free(solve->factors);
+        solve->factors = NULL;
+    }
+    return 0;
+}
+
+/* What tell does while nobody else may. */
+static int tell(PyObject *capsule, Solve *solve, PyObject *points, PyObject *values, Told *told)
+{
+    leastsq_view view;
+    int status;
+
+    leastsq_inspect(solve->block, &view);
+    if (view.request == LEASTSQ_WANTS_NOTHING) {
+        PyErr_SetString(PyExc_ValueError, "The solve has ended: no point is asked.");
+        return -1;
+    }
+    if (read_told(told, &view, points, values) < 0 || find_points(told, solve, &view) < 0)
+        return -1;
+    if (told->unasked >= 0)
+        return 0;
+    LEASTSQ_BEGIN_STEP(capsule);
+    status = take(solve, &view, told);
+    LEASTSQ_END_STEP();
+    return status;
+}
+
+/* tell(solve, points, values) -> the index of the first point that was not asked, or None
+ * Nothing is changed where there is one, nor where there is an exception. */
+PyObject *leastsq_py_tell(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Solve *solve = leastsq_solve_of("tell", args, nargs, 3);
+    Told told = {.unasked = -1};
+    int busy, status = -1;
+
+    if (solve == NULL)
+        return NULL;
+    LEASTSQ_BEGIN_STEP(args[0]);
+    busy = solve->telling;
+    solve->telling = 1;
+    LEASTSQ_END_STEP();
+    if (busy) {
+        PyErr_SetString(PyExc_ValueError, "Another call of tell is under way for this solve.");
+        return NULL;
+    }
+    status = tell(args[0], solve, args[1], args[2], &told);
+    LEASTSQ_BEGIN_STEP(args[0]);
+    solve->telling = 0;
+    LEASTSQ_END_STEP();
+    Py_XDECREF(told.points);
+    Py_XDECREF(told.values);
+    PyMem_Free(told.columns);
+    if (status < 0)
+        return NULL;
+    return told.unasked < 0 ? Py_NewRef(Py_None) : PyLong_FromSsize_t(told.unasked);
+}
