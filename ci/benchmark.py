@@ -20,6 +20,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import benchmark_asking
 import benchmark_builds
 import benchmark_footprint
 import benchmark_report as report
@@ -43,6 +44,7 @@ def main() -> None:
             else [
                 *benchmark_routines.rows(),
                 *benchmark_solves.rows(),
+                *benchmark_asking.rows(),
                 *benchmark_footprint.rows(options.wheel),
             ]
         )

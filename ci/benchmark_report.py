@@ -112,7 +112,7 @@ def _target(row: Row, line: Line) -> str:
         return ""
     if row.group is Group.AMOUNTS:
         return f"≤ {_quantity(line.target, row.unit)}"
-    sign = "≥" if row.group is Group.ROUTINES else "≤"
+    sign = "≥" if row.group.more_is_better else "≤"
     return f"{sign} {line.target:.2f}"
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 __all__ = [
     "Effort", "Group", "Line", "Row", "Seconds", "Timer", "amount", "compared", "interleaved",
-    "repeated", "verdict",
+    "quartiles", "repeated", "verdict",
 ]  # fmt: skip
 
 Seconds = npt.NDArray[np.float64]
@@ -32,7 +32,14 @@ class Group(enum.Enum):
     ROUTINES = "Routines: the peer's time / ours, more is better"
     SOLVES = "Solves: our time / SciPy's, less is better"
     BUILDS = "Builds: our time / the other build's, less is better"
-    AMOUNTS = "Amounts: ours beside SciPy's, less is better"
+    MODES = "Ways to evaluate: the time / that of plain calls, less is better"
+    GAINS = "Parallel Jacobians: their gain / that of as many processes, more is better"
+    AMOUNTS = "Amounts: ours beside another's, less is better"
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a target is what a value should reach."""
+        return self in (Group.ROUTINES, Group.GAINS)
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ def compared(
 ) -> Line:
     """Return the comparison of times that were measured in the same rounds."""
     ratios = theirs / ours if group is Group.ROUTINES else ours / theirs
-    low, value, high = (float(q) for q in np.quantile(ratios, (0.25, 0.5, 0.75)))
+    low, value, high = quartiles(ratios)
     return Line(
         peer, float(np.median(ours)), float(np.median(theirs)), value, low, high, target, note
     )
@@ -90,16 +97,22 @@ def amount(
     peer: str, ours: Seconds, theirs: Seconds | None, target: float | None = None, note: str = ""
 ) -> Line:
     """Return our amount, beside that of the peer if there is one."""
-    low, value, high = (float(q) for q in np.quantile(ours, (0.25, 0.5, 0.75)))
+    low, value, high = quartiles(ours)
     beside = None if theirs is None else float(np.median(theirs))
     return Line(peer, value, beside, value, low, high, target, note)
+
+
+def quartiles(values: Seconds) -> tuple[float, float, float]:
+    """Return the lower one, the median and the upper one."""
+    low, median, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
+    return low, median, high
 
 
 def verdict(group: Group, line: Line) -> str:
     """Return whether a line meets its target: met, missed, or n/a if it has none."""
     if line.target is None:
         return "n/a"
-    good = line.value >= line.target if group is Group.ROUTINES else line.value <= line.target
+    good = line.value >= line.target if group.more_is_better else line.value <= line.target
     return "met" if good else "missed"
 
 

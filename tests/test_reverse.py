@@ -122,13 +122,17 @@ def test_columns_are_counted_once(doors: ctypes.CDLL) -> None:
     for values, missing in ((wrong, 1), (wrong, 1), (right, 1)):
         assert solve.give_column(1, values) == 0
         assert solve.view().missing == missing
+        given = (ctypes.c_int * 2).from_address(solve.view().given)
+        assert list(given) == [0, 1]
         before = solve.block.tobytes()
         assert solve.resume() == DIFFERENCES
         assert solve.block.tobytes() == before
     assert solve.give_column(0, line(solve.difference_point(0, 2))) == 0
     assert solve.view().missing == 0
     np.testing.assert_allclose(solve.view().matrix(), [[1, 0], [1, 1], [1, 2]], atol=1e-7)
+    assert list(given) == [1, 1]
     assert solve.resume() == RESIDUAL
+    assert list(given) == [0, 0]
     assert solve.view().nfev == 3
 
 

@@ -253,6 +253,7 @@ class LevenbergMarquardt:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Go on from such a state; raise ValueError if it is another version's or damaged."""
+        require_bundled("LevenbergMarquardt")
         try:
             version = state["version"]
             whole = version == VERSION and state["checksum"] == _checksum(state)

@@ -22,7 +22,12 @@ Callback = Callable[..., object]
 Workers = Callable[[Callable[[Vector], Any], list[Vector]], Iterable[Any]]
 Outcome = tuple[int, bool, int, int, Vector, Matrix, Permutation, Vector]
 
-NOTHING, JACOBIAN, DIFFERENCES = 0, 2, 3  # what is wanted, as leastsq.h numbers it
+NOTHING, DIFFERENCES = 0, 3  # what is wanted, as leastsq.h numbers it
+ONE_ARGUMENT = {
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +151,9 @@ class _Reports:
             parameters = list(inspect.signature(callback).parameters.values())
         except (TypeError, ValueError):  # nobody knows them of some builtins
             parameters = []
-        self.sole = parameters[0].kind if len(parameters) == 1 else None
-        self.wants_all = self.sole is not None and parameters[0].name == "intermediate_result"
+        kinds = {item.kind for item in parameters if item.name == "intermediate_result"}
+        self.wants_all = len(parameters) == 1 and bool(kinds & ONE_ARGUMENT)
+        self.by_name = inspect.Parameter.POSITIONAL_ONLY not in kinds
 
     def are_stopped(self, asking: object) -> bool:
         """Report if a step has been taken since the last time; return whether that is enough."""
@@ -167,10 +173,10 @@ class _Reports:
             return
         norm = _minpack.enorm(fun)
         result = IntermediateResult(x, fun, 0.5 * norm * norm, nit, nfev)
-        if self.sole is inspect.Parameter.POSITIONAL_ONLY:
-            self.callback(result)
-        else:
+        if self.by_name:
             self.callback(intermediate_result=result)
+        else:
+            self.callback(result)
 
 
 def _improper(

@@ -1,0 +1,229 @@
+"""A solve on file: pickled at every request, restored elsewhere, refused where it is damaged."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import answer, asked, asks, at, each_kind, quiet_result, state, wanted
+from mgh import RUNS
+from reference import assert_same
+from support import decay, run_python
+
+from leastsq import LevenbergMarquardt
+
+pytestmark = asks
+
+TESTS = Path(__file__).parent
+
+
+@each_kind
+@np.errstate(all="ignore")
+def test_at_every_request(analytic: bool) -> None:
+    """Ten runs, of which each request is restored and gone on from, and all the way to the end."""
+    for run in RUNS[::5][:10]:
+        solve, checkpoints = LevenbergMarquardt(run.x0, run.m, analytic=analytic), []
+        while solve.request is not None:
+            checkpoints.append(pickle.dumps(solve))
+            answer(solve, run)
+            restored = pickle.loads(pickle.dumps(solve))  # noqa: S301  (our own)
+            assert state(restored) == state(solve)
+            solve = restored
+        want = wanted(run, analytic)
+        assert_same(quiet_result(solve), want, run.name)
+        for checkpoint in checkpoints[:: max(1, len(checkpoints) // 8)]:
+            again = pickle.loads(checkpoint)  # noqa: S301
+            while again.request is not None:
+                answer(again, run)
+            assert_same(quiet_result(again), want, run.name)
+
+
+PROCESS = """
+    import os, pickle, sys
+    sys.path.insert(0, {tests!r})
+    from mgh import RUNS
+    run = RUNS[{index}]
+    with open({path!r}, "rb") as file:
+        solve = pickle.load(file)
+    points = solve.ask()
+    if solve.request == "jacobian":
+        solve.tell(points, run.jacobian(points[0]))
+    else:  # one point alone, the last one
+        solve.tell(points[-1:], [run.residual(points[-1])])
+    with open({path!r} + ".new", "wb") as file:
+        pickle.dump(solve, file)
+    os.replace({path!r} + ".new", {path!r})
+    print(solve.request)
+"""
+
+
+@each_kind
+def test_in_another_process_each_time(analytic: bool, tmp_path: Path) -> None:
+    """Hand a solve over from process to process, in a file that is replaced as a whole."""
+    index, path = 18, tmp_path / "solve.pickle"
+    run = RUNS[index]
+    path.write_bytes(pickle.dumps(LevenbergMarquardt(run.x0, run.m, analytic=analytic)))
+    program = PROCESS.format(tests=str(Path(__file__).parent), index=index, path=str(path))
+    processes = 1
+    while "None" not in run_python(program).stdout:
+        processes += 1
+    solve = pickle.loads(path.read_bytes())  # noqa: S301
+    assert processes == solve.nfev + solve.njev
+    assert_same(solve.result(), wanted(run, analytic))
+
+
+@pytest.mark.parametrize("where", ["start", "differences", "jacobian", "trial", "end"])
+def test_copies_are_independent(where: str) -> None:
+    solve = at(where)
+    before = state(solve)
+    for again in (copy.copy(solve), copy.deepcopy(solve)):
+        assert state(again) == before
+        if where != "end":
+            again.tell(again.ask(), again.ask() @ np.ones((3, 40)) if where != "jacobian"
+                       else np.ones((40, 3)))  # fmt: skip
+            assert state(again) != before
+        assert state(solve) == before
+
+
+def test_told_in_part() -> None:
+    """The columns that were given, and the factors of the Jacobian before, come along."""
+    for solve, _ in asked():
+        points = solve.ask()
+        if points is None or len(points) == 1:
+            continue
+        solve.tell(points[1:2], [decay(points[1])])
+        again = pickle.loads(pickle.dumps(solve))  # noqa: S301
+        assert_same(again.ask(), points[[0, 2]])
+        assert_same(again.result(), solve.result())
+
+
+def test_a_pickle_is_plain() -> None:
+    """It names this class, NumPy's arrays and nothing else; the name is the public one."""
+    names = set()
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            names.add(f"{module}.{name}")
+            return super().find_class(module, name)
+
+    solve = at("differences")
+    solve.tell(solve.ask()[:1], np.ones((1, 40)))
+    assert state(Unpickler(io.BytesIO(pickle.dumps(solve))).load()) == state(solve)
+    assert "leastsq.LevenbergMarquardt" in names
+    modules = {name.partition(".")[0] for name in names}
+    assert modules <= {"leastsq", "numpy", "copyreg", "_codecs"}
+
+
+# What is refused. Every part of the state is spoilt, with the checksum as it was and mended.
+
+
+def restored(damaged: object) -> LevenbergMarquardt:
+    solve = object.__new__(LevenbergMarquardt)
+    solve.__setstate__(damaged)
+    return solve
+
+
+def in_parts() -> LevenbergMarquardt:
+    """Return a solve whose state has everything that a state can have."""
+    solve = at("trial")
+    while solve.ask() is None or len(solve.ask()) == 1:
+        solve.tell(solve.ask(), [decay(solve.ask()[0])])
+    solve.tell(solve.ask()[:1], [decay(solve.ask()[0])])
+    return solve
+
+
+def mended(damaged: dict[str, Any]) -> dict[str, Any]:
+    """Return the state with the checksum of what it is."""
+    checksum = zlib.crc32(repr((damaged["maxfev"], damaged["analytic"])).encode())
+    for name in ("block", "tolerances", "factors"):
+        if damaged[name] is not None:
+            checksum = zlib.crc32(damaged[name].tobytes(), checksum)
+    return damaged | {"checksum": checksum}
+
+
+def test_a_mended_state_is_taken() -> None:
+    solve = in_parts()
+    assert state(restored(mended(solve.__getstate__()))) == state(solve)
+
+
+@pytest.mark.parametrize("version", [0, 2, None, "1", 1.5])
+def test_another_version(version: object) -> None:
+    with pytest.raises(ValueError, match=f"version {version!r}; this leastsq knows 1"):
+        restored(in_parts().__getstate__() | {"version": version})
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [], {}, "text", (1, 2), {"version": 1}], ids=repr)
+def test_what_is_no_state(wrong: object) -> None:
+    with pytest.raises(ValueError, match="no solve, or a damaged one"):
+        restored(wrong)
+
+
+def test_a_state_with_a_part_missing_or_of_another_kind() -> None:
+    whole = in_parts().__getstate__()
+    for name in whole:
+        with pytest.raises(ValueError, match="no solve"):
+            restored({key: value for key, value in whole.items() if key != name})
+    for name in ("block", "factors", "tolerances"):
+        array = whole[name]
+        others = [7, array.tobytes(), array.tolist(), array.astype(complex), array[:-1],
+                  array[..., None].astype(object), np.flip(array)]  # fmt: skip
+        for other in others:
+            with pytest.raises(ValueError, match=r"no solve|damaged"):
+                restored(whole | {name: other})
+    block, factors = whole["block"], whole["factors"]
+    changes = [
+        {"block": block[:-1]}, {"block": block[:100]}, {"block": block[:0]}, {"block": block[::-1]},
+        {"block": np.append(block, block)}, {"factors": None}, {"factors": factors[:-1]},
+        {"factors": factors.T}, {"factors": factors[0]},
+    ]  # fmt: skip
+    for change in changes:
+        contiguous = {k: v if v is None else v.copy() for k, v in change.items()}
+        with pytest.raises(ValueError, match="damaged"):
+            restored(mended(whole | contiguous))
+
+
+def test_every_bit_of_a_block_is_guarded() -> None:
+    whole = in_parts().__getstate__()
+    for byte in range(0, whole["block"].size, 7):
+        block = whole["block"].copy()
+        block[byte] ^= 1 << (byte % 8)
+        with pytest.raises(ValueError, match="damaged"):
+            restored(whole | {"block": block})
+
+
+HEADER = 152  # bytes
+
+
+@pytest.mark.parametrize("where", ["start", "trial", "differences", "jacobian", "end", "in parts"])
+def test_numbers_that_no_solve_can_have(where: str) -> None:
+    """Whatever stands in a block whose checksum is right, it is refused or can be gone on with."""
+    solve = in_parts() if where == "in parts" else at(where)
+    whole = solve.__getstate__()
+    size = whole["block"].size
+    ints = whole["block"].view(np.int32)
+    after = (HEADER + 8 * (6 * 3 + 2 * 40 + 3 * 40)) // 4
+    assert size == 4 * (after + 6) + 8 * 3 or size == 4 * (after + 6)
+    refused = 0
+    for place in (*range(HEADER // 4), *range(size // 4 - 6, size // 4)):
+        for value in (-(2**31), -1, 0, 1, 2, 3, 4, 5, 40, 41, 2**31 - 1):
+            block = ints.copy()
+            block[place] = value
+            try:
+                other = restored(mended(whole | {"block": block.view(np.uint8)}))
+            except ValueError:
+                refused += 1
+                continue
+            with np.errstate(all="ignore"):
+                for _ in range(3):
+                    repr(other), other.x, other.fvec
+                    if (points := other.ask()) is None:
+                        break
+                    ones = np.ones((40, 3) if other.request == "jacobian" else (len(points), 40))
+                    other.tell(points, ones)
+    assert refused > 100
