@@ -18,12 +18,13 @@ static void free_solve(PyObject *capsule)
     PyMem_Free(solve);
 }
 
-/* A capsule around a block of so many bytes that is yet to be filled. */
+/* A capsule around a block of so many bytes, 0 being more than can be counted, that is yet to be
+ * filled. */
 static PyObject *new_solve(size_t size, Solve **solve)
 {
     PyObject *capsule;
 
-    *solve = PyMem_Malloc(sizeof(Solve) + size);
+    *solve = size == 0 ? NULL : PyMem_Malloc(sizeof(Solve) + size);
     if (*solve == NULL)
         return PyErr_NoMemory();
     (*solve)->telling = 0;
@@ -74,18 +75,18 @@ PyObject *leastsq_py_begin(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
 }
 
 /* A method of one argument, the solve, made of a function that does it in one step. */
-#define METHOD(name)                                                              \
-    PyObject *leastsq_py_##name(PyObject *Py_UNUSED(self), PyObject *capsule)      \
-    {                                                                             \
-        Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);                    \
-        PyObject *result = NULL;                                                  \
-                                                                                  \
-        if (solve == NULL)                                                        \
-            return NULL;                                                          \
-        LEASTSQ_BEGIN_STEP(capsule);                                       \
-        result = name(solve);                                                     \
-        LEASTSQ_END_STEP();                                                \
-        return result;                                                            \
+#define METHOD(name)                                                         \
+    PyObject *leastsq_py_##name(PyObject *Py_UNUSED(self), PyObject *capsule) \
+    {                                                                        \
+        Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);               \
+        PyObject *result = NULL;                                             \
+                                                                             \
+        if (solve == NULL)                                                   \
+            return NULL;                                                     \
+        LEASTSQ_BEGIN_STEP(capsule);                                         \
+        result = name(solve);                                                \
+        LEASTSQ_END_STEP();                                                  \
+        return result;                                                       \
     }
 
 /* status(solve) -> request, info, nfev, njev, iteration */
@@ -245,6 +246,8 @@ PyObject *leastsq_py_restore(PyObject *Py_UNUSED(self), PyObject *const *args, P
     block = (PyArrayObject *)args[0];
     factors = args[1] == Py_None ? NULL : (PyArrayObject *)args[1];
     size = (size_t)PyArray_NBYTES(block);
+    if (size == 0)
+        Py_RETURN_NONE;
     capsule = new_solve(size, &solve);
     if (capsule == NULL)
         return NULL;
@@ -252,11 +255,11 @@ PyObject *leastsq_py_restore(PyObject *Py_UNUSED(self), PyObject *const *args, P
     sound = leastsq_block_is_sound(solve->block, size);
     if (sound) {
         leastsq_inspect(solve->block, &view);
-        sound = factors == NULL ? !leastsq_is_given_in_parts(&view)
-                                : leastsq_is_given_in_parts(&view) && PyArray_NDIM(factors) == 2 &&
-                                      PyArray_DIM(factors, 0) == view.n &&
-                                      PyArray_DIM(factors, 1) == view.m;
+        sound = leastsq_is_given_in_parts(&view) == (factors != NULL);
     }
+    if (sound && factors != NULL)
+        sound = PyArray_NDIM(factors) == 2 && PyArray_DIM(factors, 0) == view.n &&
+                PyArray_DIM(factors, 1) == view.m;
     if (!sound)
         Py_SETREF(capsule, Py_NewRef(Py_None));
     else if (factors != NULL &&

@@ -1,6 +1,6 @@
-"""Answers a solve from Python, where there is a callback, or a Jacobian that is made at once.
+"""Answers a solve that asks: for a callback between the steps, workers, vectorized functions.
 
-The driver of all other solves is compiled, _solve.c. It asks for less: one residual at a time.
+The driver of all other solves is compiled, _solve.c.
 """
 
 import inspect
@@ -23,11 +23,6 @@ Workers = Callable[[Callable[[Vector], Any], list[Vector]], Iterable[Any]]
 Outcome = tuple[int, bool, int, int, Vector, Matrix, Permutation, Vector]
 
 NOTHING, DIFFERENCES = 0, 3  # what is wanted, as leastsq.h numbers it
-ONE_ARGUMENT = {
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.KEYWORD_ONLY,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +146,13 @@ class _Reports:
             parameters = list(inspect.signature(callback).parameters.values())
         except (TypeError, ValueError):  # nobody knows them of some builtins
             parameters = []
-        kinds = {item.kind for item in parameters if item.name == "intermediate_result"}
-        self.wants_all = len(parameters) == 1 and bool(kinds & ONE_ARGUMENT)
-        self.by_name = inspect.Parameter.POSITIONAL_ONLY not in kinds
+        sole = parameters[0] if len(parameters) == 1 else None
+        self.wants_all = (
+            sole is not None
+            and sole.name == "intermediate_result"
+            and sole.kind not in (sole.VAR_POSITIONAL, sole.VAR_KEYWORD)
+        )
+        self.by_position = sole is not None and sole.kind is sole.POSITIONAL_ONLY
 
     def are_stopped(self, asking: object) -> bool:
         """Report if a step has been taken since the last time; return whether that is enough."""
@@ -173,10 +172,10 @@ class _Reports:
             return
         norm = _minpack.enorm(fun)
         result = IntermediateResult(x, fun, 0.5 * norm * norm, nit, nfev)
-        if self.by_name:
-            self.callback(intermediate_result=result)
-        else:
+        if self.by_position:
             self.callback(result)
+        else:
+            self.callback(intermediate_result=result)
 
 
 def _improper(

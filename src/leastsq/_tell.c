@@ -72,25 +72,27 @@ static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
     return 0;
 }
 
-/* Points and values of the right shapes, whatever they were given as. */
+/* Points and values of the right shapes, whatever they were given as. Both are arrays before the
+ * shape of either is looked at: making one of an object runs its code. */
 static int read_told(Told *told, const leastsq_view *view, PyObject *points, PyObject *values)
 {
     const int jacobian = view->request == LEASTSQ_WANTS_JACOBIAN;
     npy_intp shape[2] = {view->request == LEASTSQ_WANTS_DIFFERENCES ? -'k' : 1, view->n};
-    PyArrayObject *array;
+    PyArrayObject *where = leastsq_as_array(points), *what = NULL;
 
-    told->points = leastsq_exact_doubles(points, 2, shape, "points");
-    if (told->points == NULL)
-        return -1;
-    told->count = PyArray_DIM(told->points, 0);
-    shape[0] = jacobian ? view->m : told->count;
-    shape[1] = jacobian ? view->n : view->m;
-    array = leastsq_as_array(values);
-    if (array == NULL)
-        return -1;
-    told->relative_error = leastsq_relative_error(array);
-    told->values = leastsq_exact_doubles((PyObject *)array, 2, shape, "values");
-    Py_DECREF(array);
+    if (where != NULL)
+        what = leastsq_as_array(values);
+    if (what != NULL)
+        told->points = leastsq_exact_doubles((PyObject *)where, 2, shape, "points");
+    if (told->points != NULL) {
+        told->relative_error = leastsq_relative_error(what);
+        told->count = PyArray_DIM(told->points, 0);
+        shape[0] = jacobian ? view->m : told->count;
+        shape[1] = jacobian ? view->n : view->m;
+        told->values = leastsq_exact_doubles((PyObject *)what, 2, shape, "values");
+    }
+    Py_XDECREF(where);
+    Py_XDECREF(what);
     return told->values == NULL ? -1 : 0;
 }
 
