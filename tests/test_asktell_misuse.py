@@ -255,7 +255,7 @@ def test_threads_that_tell_at_once() -> None:
 
 
 def test_nothing_leaks() -> None:
-    """A leaked array of 8 kB shows as 2.4 MB, a small object as 300 allocated blocks."""
+    """A leaked array of 8 kB shows as 4.8 MB, a small object as 600 allocated blocks."""
     run_python(
         """
         import gc, os, pickle, sys
@@ -308,6 +308,9 @@ def test_nothing_leaks() -> None:
         def enough(x):
             raise StopIteration
 
+        def look(intermediate_result):
+            pass
+
         def jacobian(p):
             e = np.exp(-p[1] * t)
             return np.stack([e, -p[0] * t * e], axis=-1)
@@ -315,8 +318,8 @@ def test_nothing_leaks() -> None:
         cases = [whole, broken]
         cases += [lambda o=o: leastsq(func, [1.0, 2.0], full_output=True, **o) for o in (
             {"vectorized": True}, {"vectorized": True, "Dfun": jacobian}, {"workers": map},
-            {"callback": enough}, {"callback": len, "Dfun": jacobian})]
-        for options in ({"vectorized": True}, {"workers": map}, {"callback": len}):
+            {"callback": enough}, {"callback": look, "Dfun": jacobian})]
+        for options in ({"vectorized": True}, {"workers": map}, {"callback": look}):
             for call in (1, 2, 3):
                 for bad in (stop, lambda: np.ones(999), lambda: 1j * t):
                     cases.append(lambda call=call, bad=bad, options=options: fails(
@@ -335,10 +338,10 @@ def test_nothing_leaks() -> None:
             for _ in range(400):
                 case()
             before = usage()
-            for _ in range(300):
+            for _ in range(600):
                 case()
             size, blocks = (now - then for now, then in zip(usage(), before))
-            assert size < 1_000_000, (case, size)
-            assert blocks < 150, (case, blocks)
+            assert size < 3_000_000, (case, size)
+            assert blocks < 500, (case, blocks)
         """
     )

@@ -82,6 +82,8 @@ def test_native_files_are_installed() -> None:
 # Types
 
 TYPED = """
+    from concurrent.futures import ThreadPoolExecutor
+
     import numpy as np
     import numpy.typing as npt
 
@@ -117,6 +119,25 @@ TYPED = """
         result = leastsq(func, [1.0], full_output=flag)
         array: Array = result[0]
 
+    def look(intermediate_result: package.IntermediateResult) -> None:
+        cost: float = intermediate_result.cost
+        array: Array = intermediate_result.fun
+
+    x, ier = leastsq(func, [1.0], callback=look)
+    x, ier = leastsq(func, [1.0], callback=print, vectorized=True)
+    with ThreadPoolExecutor() as pool:
+        x, ier = leastsq(func, [1.0], workers=pool.map)
+        x, cov_x, info, message, ier = leastsq(func, [1.0], workers=map, full_output=True)
+
+    solve = package.LevenbergMarquardt([1.0], 2, analytic=True, ftol=1e-3)
+    while (points := solve.ask()) is not None:
+        solve.tell(points, [func(point) for point in points])
+    last: int | None = solve.ier
+    x, cov_x, info, message, ier = solve.result()
+
+    solve.ier = 3  # wrong: it cannot be set
+    leastsq(func, [1.0], workers=2)  # wrong: no callable
+    leastsq(func, [1.0], 1, None, False, False, 0.0, 0.0, 0.0, 0, None, 1, None, print)  # wrong
     wrong = len(cov_x)  # wrong: it may be None
     x, cov_x, info, message, ier = leastsq(func, [1.0])  # wrong: two values
     x, ier = leastsq(func, [1.0], full_output=True)  # wrong: five values
@@ -198,11 +219,15 @@ def test_numpy_alone_is_enough() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str) -> None:
+    if name == "__init__" and not bundled():
+        pytest.skip("the system build has no LevenbergMarquardt")
     module = importlib.import_module("leastsq" if name == "__init__" else f"leastsq.{name}")
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize("name", ["leastsq", "minpack.qrfac", "minpack.lmpar", "minpack.covar"])
+@pytest.mark.parametrize("name", [
+    "leastsq", "LevenbergMarquardt", "minpack.qrfac", "minpack.lmpar", "minpack.covar",
+])  # fmt: skip
 def test_public_functions_have_an_example(name: str) -> None:
     function = leastsq
     for part in name.split("."):
@@ -223,7 +248,8 @@ def test_the_snippets_of_the_readme_run(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
     assert blocks
     # numba's block is run by the downstream programs' tests.
-    runnable = [block for block in blocks if "numba" not in block]
+    others = ("numba",) if bundled() else ("numba", "callback=", "LevenbergMarquardt")
+    runnable = [block for block in blocks if not any(word in block for word in others)]
     absent = {name for block in runnable for name in missing_modules(block)}
     if absent:
         missing(f"not installed: {', '.join(sorted(absent))}")
