@@ -297,6 +297,25 @@ CHANGES = {
         place of the trial residual   | block(fvec + {m -> 1}), arrays)
         place of the Jacobian         | fjac = fvec + {2 -> 1}*m
         """,
+    ("pickle", CORE.format("checkpoint")): """
+        shortest block                | if (bytes {< -> >} header_bytes) return
+        version of a checkpoint       | header%version {/= -> ==} layout_version
+        size of a checkpoint          | header%n) {/= -> ==} bytes) return
+        options of a checkpoint       | if ({.not. options_are_proper -> options_are_proper}(header%options
+        marks of columns              | given /= 0 .and. given /= {1 -> 2}
+        number of marks               | header%columns {/= -> ==} sum(given)
+        permutation at a trial        | request == wants_residual {.or. -> .and.} any(arrays%ipvt
+        kind without a Jacobian       | (wanted == wants_jacobian {.or. -> .and.} wanted
+        end without a reason          | wants_nothing {.neqv. -> .eqv.} state%info
+        fewest evaluations            | state%nfev >= {0 -> -1} .and.
+        fewest Jacobians              | state%njev >= {0 -> -1} .and.
+        first iteration               | state%iteration >= {1 -> 0}
+        columns without differences   | state%request {== -> /=} wants_differences
+        number missing in ipvt        | is_permutation {.and. -> .or.} any(ipvt == j)
+        """,
+    ("asktell", CORE.format("reverse")): """
+        epsfcn of the user's          | header%options%epsfcn {/= -> ==} header%options%epsfcn)
+        """,
     ("levenberg_marquardt", CORE.format("qrfac")): """
         sign in Q^T f                 | extra(j) = extra(j) {- -> +} multipliers(j)*a(j, j)
         """,
