@@ -301,7 +301,7 @@ CHANGES = {
         shortest block                | if (bytes {< -> >} header_bytes) return
         version of a checkpoint       | header%version {/= -> ==} layout_version
         size of a checkpoint          | header%n) {/= -> ==} bytes) return
-        options of a checkpoint       | if ({.not. options_are_proper -> options_are_proper}(header%options
+        options of a checkpoint       | if ({.not. options -> options}_are_proper(header%options
         marks of columns              | given /= 0 .and. given /= {1 -> 2}
         number of marks               | header%columns {/= -> ==} sum(given)
         permutation at a trial        | request == wants_residual {.or. -> .and.} any(arrays%ipvt

@@ -195,7 +195,7 @@ contains
         status = 0
     end function leastsq_difference_column
 
-    !> Sets epsfcn where it is NaN: who begins a solve may not know yet what the residual returns.
+    !> Sets epsfcn where it is still NaN, which stands for one that the first residual will tell.
     !> For the Python API, not part of leastsq.h.
     subroutine default_epsfcn(block, epsfcn) bind(c, name="leastsq_default_epsfcn")
         real(wp), intent(inout), target :: block(*) !! the block

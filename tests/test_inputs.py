@@ -25,7 +25,7 @@ UNSAFE_CAST = "Cannot cast array data from {!r} to dtype('float64') according to
 IMPROPER = "Improper input parameters."
 
 
-def test_signature_is_scipys() -> None:
+def test_signature_is_scipys_and_three_more() -> None:
     parameters = inspect.signature(leastsq).parameters.values()
     defaults = {p.name: p.default for p in parameters}
     assert list(defaults.items()) == [

@@ -20,9 +20,6 @@ from leastsq import LevenbergMarquardt
 
 pytestmark = asks
 
-TESTS = Path(__file__).parent
-
-
 @each_kind
 @np.errstate(all="ignore")
 def test_at_every_request(analytic: bool) -> None:
@@ -177,6 +174,10 @@ def test_a_state_with_a_part_missing_or_of_another_kind() -> None:
             with pytest.raises(ValueError, match=r"no solve|damaged"):
                 restored(whole | {name: other})
     block, factors = whole["block"], whole["factors"]
+    one = whole["tolerances"][:1].copy()
+    for change in ({"maxfev": "x"}, {"analytic": 1}, {"tolerances": one}):
+        with pytest.raises(ValueError, match="no solve"):
+            restored(mended(whole | change))
     changes = [
         {"block": block[:-1]}, {"block": block[:100]}, {"block": block[:0]}, {"block": block[::-1]},
         {"block": np.append(block, block)}, {"factors": None}, {"factors": factors[:-1]},
@@ -188,7 +189,7 @@ def test_a_state_with_a_part_missing_or_of_another_kind() -> None:
             restored(mended(whole | contiguous))
 
 
-def test_every_bit_of_a_block_is_guarded() -> None:
+def test_a_bit_that_has_flipped() -> None:
     whole = in_parts().__getstate__()
     for byte in range(0, whole["block"].size, 7):
         block = whole["block"].copy()

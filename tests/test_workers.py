@@ -320,6 +320,7 @@ def test_with_a_callback() -> None:
             callback=lambda intermediate_result: others.append(
                 (intermediate_result.x, intermediate_result.nfev)))  # fmt: skip
     assert_same(steps, others)
+    assert len(steps) > 3
 
 
 def test_a_float32_residual_and_improper_arguments() -> None:

@@ -8,8 +8,10 @@
 #define FUNC_VECTORIZED "What func returns with vectorized=True"
 #define DFUN_VECTORIZED "What Dfun returns with vectorized=True"
 
+/* The methods below are for a solve that one driver has for itself: no critical sections. */
+
 /* put(solve, j, result) -> what is wanted next
- * result: func's at the j-th point of a difference Jacobian, or at the one that is wanted. */
+ * result: func's at the j-th point of a difference Jacobian, or, whatever j, at the only one. */
 PyObject *leastsq_py_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Solve *solve = leastsq_solve_of("put", args, nargs, 3);
@@ -27,35 +29,35 @@ PyObject *leastsq_py_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ss
 
 /* Puts a fresh p of shape (n, k, 1) where a call takes it from; its numbers, or NULL with an
  * exception. */
-static double *new_points(Callback *callback, npy_intp n, npy_intp k)
+static double *new_points(UserFunctions *user, npy_intp n, npy_intp k)
 {
     const npy_intp shape[3] = {n, k, 1};
 
-    Py_XSETREF(callback->stack[1], PyArray_SimpleNew(3, shape, NPY_DOUBLE));
-    if (callback->stack[1] == NULL)
+    Py_XSETREF(user->stack[LEASTSQ_POINT], PyArray_SimpleNew(3, shape, NPY_DOUBLE));
+    if (user->stack[LEASTSQ_POINT] == NULL)
         return NULL;
-    return PyArray_DATA((PyArrayObject *)callback->stack[1]);
+    return PyArray_DATA((PyArrayObject *)user->stack[LEASTSQ_POINT]);
 }
 
 /* What func or dfun returns for them, as contiguous doubles of exactly that shape. */
-static PyArrayObject *call_vectorized(Callback *callback, PyObject *function, const char *what,
-                                      int ndim, const npy_intp *shape)
+static PyArrayObject *call_vectorized(UserFunctions *user, PyObject *function, int ndim,
+                                      const npy_intp *shape, const char *which)
 {
-    PyObject *result = leastsq_call(callback, function);
+    PyObject *result = leastsq_call(user, function);
     PyArrayObject *numbers;
 
     if (result == NULL)
         return NULL;
-    numbers = leastsq_exact_doubles(result, ndim, shape, what);
+    numbers = leastsq_exact_doubles(result, leastsq_result, ndim, shape, which);
     Py_DECREF(result);
     return numbers;
 }
 
 /* Hands out all points that are wanted, k of them; p[i, j] is parameter i of point j. */
-static int hand_out_points(Callback *callback, const Solve *solve, const leastsq_view *view,
+static int hand_out_points(UserFunctions *user, const Solve *solve, const leastsq_view *view,
                            npy_intp k)
 {
-    double *rows, *p = new_points(callback, view->n, k);
+    double *rows, *p = new_points(user, view->n, k);
 
     if (p == NULL)
         return -1;
@@ -69,24 +71,25 @@ static int hand_out_points(Callback *callback, const Solve *solve, const leastsq
         return -1;
     }
     leastsq_copy_points(solve, view, rows);
-    leastsq_copy_jacobian(rows, k, view->n, 0, p);
+    leastsq_transpose(rows, k, view->n, p);
     PyMem_Free(rows);
     return 0;
 }
 
-static int answer_vectorized(Callback *callback, Solve *solve, const leastsq_view *view)
+static int answer_vectorized(UserFunctions *user, Solve *solve, const leastsq_view *view)
 {
-    const npy_intp k = leastsq_count_points(view), shape[2] = {k, view->m};
+    const int differences = view->request == LEASTSQ_WANTS_DIFFERENCES;
+    const npy_intp k = differences ? view->n : 1, shape[2] = {k, view->m};
     PyArrayObject *array;
     const double *rows;
 
-    if (hand_out_points(callback, solve, view, k) < 0)
+    if (hand_out_points(user, solve, view, k) < 0)
         return -1;
-    array = call_vectorized(callback, callback->func, FUNC_VECTORIZED, 2, shape);
+    array = call_vectorized(user, user->func, 2, shape, FUNC_VECTORIZED);
     if (array == NULL)
         return -1;
     rows = PyArray_DATA(array);
-    if (view->request == LEASTSQ_WANTS_DIFFERENCES)
+    if (differences)
         for (int j = 0; j < view->n; j++)
             leastsq_difference_column(solve->block, j, rows + (size_t)j * (size_t)view->m);
     else
@@ -95,31 +98,31 @@ static int answer_vectorized(Callback *callback, Solve *solve, const leastsq_vie
     return 0;
 }
 
-static int answer_jacobian_vectorized(Callback *callback, const Solve *solve,
+static int answer_jacobian_vectorized(UserFunctions *user, const Solve *solve,
                                       const leastsq_view *view)
 {
     const npy_intp rows[3] = {1, view->m, view->n}, columns[3] = {view->n, 1, view->m};
     PyArrayObject *jacobian;
 
-    if (hand_out_points(callback, solve, view, 1) < 0)
+    if (hand_out_points(user, solve, view, 1) < 0)
         return -1;
-    jacobian = call_vectorized(callback, callback->dfun, DFUN_VECTORIZED, 3,
-                               callback->transposed ? columns : rows);
+    jacobian = call_vectorized(user, user->dfun, 3, user->transposed ? columns : rows,
+                               DFUN_VECTORIZED);
     if (jacobian == NULL)
         return -1;
-    leastsq_copy_jacobian(PyArray_DATA(jacobian), view->m, view->n, callback->transposed,
+    leastsq_copy_jacobian(PyArray_DATA(jacobian), view->m, view->n, user->transposed,
                           view->jacobian);
     Py_DECREF(jacobian);
     return 0;
 }
 
-static int answer_one_by_one(Callback *callback, Solve *solve, const leastsq_view *view)
+static int answer_one_by_one(UserFunctions *user, Solve *solve, const leastsq_view *view)
 {
     double *point;
     int status = 0;
 
     if (view->request == LEASTSQ_WANTS_RESIDUAL)
-        return leastsq_residual(callback, view->m, view->n, view->point, view->residual, 0);
+        return leastsq_residual(user, view->m, view->n, view->point, view->residual, 0);
     point = PyMem_New(double, view->n);
     if (point == NULL) {
         PyErr_NoMemory();
@@ -127,7 +130,7 @@ static int answer_one_by_one(Callback *callback, Solve *solve, const leastsq_vie
     }
     for (int j = 0; j < view->n && status == 0; j++) {
         leastsq_difference_point(solve->block, j, point);
-        status = leastsq_residual(callback, view->m, view->n, point, view->residual, 0);
+        status = leastsq_residual(user, view->m, view->n, point, view->residual, 0);
         if (status == 0)
             leastsq_difference_column(solve->block, j, view->residual);
     }
@@ -135,14 +138,14 @@ static int answer_one_by_one(Callback *callback, Solve *solve, const leastsq_vie
     return status;
 }
 
-static int answer(Callback *callback, Solve *solve, const leastsq_view *view, int vectorized)
+static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view, int vectorized)
 {
     if (view->request != LEASTSQ_WANTS_JACOBIAN)
-        return vectorized ? answer_vectorized(callback, solve, view)
-                          : answer_one_by_one(callback, solve, view);
+        return vectorized ? answer_vectorized(user, solve, view)
+                          : answer_one_by_one(user, solve, view);
     if (vectorized)
-        return answer_jacobian_vectorized(callback, solve, view);
-    return leastsq_jacobian(callback, view->point, view->m, view->n, view->jacobian);
+        return answer_jacobian_vectorized(user, solve, view);
+    return leastsq_jacobian(user, view->point, view->m, view->n, view->jacobian);
 }
 
 /* answer(solve, func, args, dfun, transposed, vectorized, to_the_end) -> what is wanted next
@@ -150,50 +153,51 @@ static int answer(Callback *callback, Solve *solve, const leastsq_view *view, in
 PyObject *leastsq_py_answer(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Solve *solve = leastsq_solve_of("answer", args, nargs, 7);
-    Callback callback;
+    UserFunctions user;
     leastsq_view view;
     int status, request;
 
     if (solve == NULL ||
-        leastsq_prepare(&callback, args[1], args[3] == Py_None ? NULL : args[3], args[2]) < 0)
+        leastsq_prepare(&user, args[1], args[3] == Py_None ? NULL : args[3], args[2]) < 0)
         return NULL;
-    callback.transposed = args[4] == Py_True;
+    user.transposed = args[4] == Py_True;
     do {
         leastsq_inspect(solve->block, &view);
-        status = answer(&callback, solve, &view, args[5] == Py_True);
+        status = answer(&user, solve, &view, args[5] == Py_True);
         if (status < 0)
             break;
         request = leastsq_resume(solve->block, 0);
     } while (args[6] == Py_True && request != LEASTSQ_WANTS_NOTHING);
-    leastsq_release(&callback);
+    leastsq_release(&user);
     return status < 0 ? NULL : PyLong_FromLong(request);
 }
 
 /* The first residual of a vectorized func, (1, m): as leastsq_first_residual. */
-static PyArrayObject *first_row(Callback *callback, const double *x, npy_intp n,
+static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n,
                                 double *relative_error)
 {
-    const npy_intp shape[2] = {1, -'M'};
-    double *p = new_points(callback, n, 1), of_row;
-    PyArrayObject *array, *rows;
-    PyObject *result, *row;
+    const npy_intp shape[2] = {1, LEASTSQ_ANY('M')};
+    double *p = new_points(user, n, 1);
+    PyObject *result, *row = NULL;
+    PyArrayObject *array, *rows, *fvec;
 
     if (p == NULL)
         return NULL;
     memcpy(p, x, (size_t)n * sizeof(double));
-    result = leastsq_call(callback, callback->func);
-    array = result == NULL ? NULL : leastsq_as_array(result);
+    result = leastsq_call(user, user->func);
+    array = result == NULL ? NULL : leastsq_as_array(result, leastsq_result);
     Py_XDECREF(result);
     if (array == NULL)
         return NULL;
-    *relative_error = leastsq_relative_error(array);
-    rows = leastsq_exact_doubles((PyObject *)array, 2, shape, FUNC_VECTORIZED);
+    rows = leastsq_exact_doubles((PyObject *)array, leastsq_result, 2, shape, FUNC_VECTORIZED);
+    if (rows != NULL)
+        row = PyArray_Ravel(rows, NPY_CORDER);
+    fvec = row == NULL ? NULL : leastsq_as_residual(row, n, relative_error);
+    *relative_error = leastsq_relative_error(array); /* its own, not that of doubles */
     Py_DECREF(array);
-    row = rows == NULL ? NULL : PyArray_Ravel(rows, NPY_CORDER);
     Py_XDECREF(rows);
-    array = row == NULL ? NULL : leastsq_as_residual(row, n, &of_row);
     Py_XDECREF(row);
-    return array;
+    return fvec;
 }
 
 /* first_residual(func, x, args, vectorized) -> fvec, the relative error of what func returns */
@@ -202,7 +206,7 @@ PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *
 {
     double relative_error = 0.0;
     PyArrayObject *fvec;
-    Callback callback;
+    UserFunctions user;
     const double *x;
     npy_intp n;
 
@@ -210,10 +214,10 @@ PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *
         return NULL;
     x = PyArray_DATA((PyArrayObject *)args[1]);
     n = PyArray_SIZE((PyArrayObject *)args[1]);
-    if (leastsq_prepare(&callback, args[0], NULL, args[2]) < 0)
+    if (leastsq_prepare(&user, args[0], NULL, args[2]) < 0)
         return NULL;
-    fvec = args[3] == Py_True ? first_row(&callback, x, n, &relative_error)
-                              : leastsq_first_residual(&callback, x, n, &relative_error);
-    leastsq_release(&callback);
+    fvec = args[3] == Py_True ? first_row(&user, x, n, &relative_error)
+                              : leastsq_first_residual(&user, x, n, &relative_error);
+    leastsq_release(&user);
     return fvec == NULL ? NULL : Py_BuildValue("Nd", fvec, relative_error);
 }

@@ -7,9 +7,6 @@
 
 #define CAPSULE "leastsq._minpack.solve"
 
-/* Of the core, fortran/checkpoint.f90, but for this module alone. */
-int leastsq_block_is_sound(void *workspace, size_t size);
-
 static void free_solve(PyObject *capsule)
 {
     Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);
@@ -18,8 +15,7 @@ static void free_solve(PyObject *capsule)
     PyMem_Free(solve);
 }
 
-/* A capsule around a block of so many bytes, 0 being more than can be counted, that is yet to be
- * filled. */
+/* A capsule around a block of that size, not initialised; a size of 0 is one beyond counting. */
 static PyObject *new_solve(size_t size, Solve **solve)
 {
     PyObject *capsule;
@@ -74,7 +70,7 @@ PyObject *leastsq_py_begin(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     return capsule;
 }
 
-/* A method of one argument, the solve, made of a function that does it in one step. */
+/* A method of one argument, the solve, made of a function that other threads see as a whole. */
 #define METHOD(name)                                                         \
     PyObject *leastsq_py_##name(PyObject *Py_UNUSED(self), PyObject *capsule) \
     {                                                                        \
@@ -83,9 +79,9 @@ PyObject *leastsq_py_begin(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
                                                                              \
         if (solve == NULL)                                                   \
             return NULL;                                                     \
-        LEASTSQ_BEGIN_STEP(capsule);                                         \
+        LEASTSQ_BEGIN_CRITICAL(capsule);                                         \
         result = name(solve);                                                \
-        LEASTSQ_END_STEP();                                                  \
+        LEASTSQ_END_CRITICAL();                                                  \
         return result;                                                       \
     }
 
@@ -148,9 +144,9 @@ static PyObject *fresh(const void *numbers, int ndim, const npy_intp *shape, int
     return array;
 }
 
-/* iterate(solve) -> the best point so far, the residual there, accepted steps, nfev
+/* current_point(solve) -> the best point so far, the residual there, accepted steps, nfev
  * The residual is zeros while nfev is 0. */
-static PyObject *iterate(Solve *solve)
+static PyObject *current_point(Solve *solve)
 {
     leastsq_view view;
     npy_intp m, n;
@@ -161,7 +157,7 @@ static PyObject *iterate(Solve *solve)
     return Py_BuildValue("NNii", fresh(view.x, 1, &n, NPY_DOUBLE),
                          fresh(view.fvec, 1, &m, NPY_DOUBLE), view.iteration - 1, view.nfev);
 }
-METHOD(iterate)
+METHOD(current_point)
 
 /* The permutation counted from 0; zeros before the first Jacobian. */
 static PyObject *permutation(const leastsq_view *view)

@@ -5,6 +5,10 @@
 #include "_results.h"
 #include "leastsq.h"
 
+/* Of the core, reverse.f90 and checkpoint.f90, but not part of leastsq.h. */
+void leastsq_default_epsfcn(void *workspace, double epsfcn);
+int leastsq_block_is_sound(void *workspace, size_t size);
+
 typedef struct {
     int telling;     /* a call of tell is under way */
     size_t size;     /* of the block in bytes */
@@ -12,14 +16,14 @@ typedef struct {
     double block[];
 } Solve;
 
-/* Around what is to be one step for other threads: no Python code runs between a look into a block
- * and the copying that follows it. */
+/* Around what other threads may see as a whole only. With the GIL that needs nothing: no Python
+ * code runs between a look into a block and the copying that follows it. */
 #ifdef Py_GIL_DISABLED
-#define LEASTSQ_BEGIN_STEP(capsule) Py_BEGIN_CRITICAL_SECTION(capsule)
-#define LEASTSQ_END_STEP() Py_END_CRITICAL_SECTION()
+#define LEASTSQ_BEGIN_CRITICAL(capsule) Py_BEGIN_CRITICAL_SECTION(capsule)
+#define LEASTSQ_END_CRITICAL() Py_END_CRITICAL_SECTION()
 #else
-#define LEASTSQ_BEGIN_STEP(capsule) { (void)(capsule);
-#define LEASTSQ_END_STEP() }
+#define LEASTSQ_BEGIN_CRITICAL(capsule) { (void)(capsule);
+#define LEASTSQ_END_CRITICAL() }
 #endif
 
 /* The solve in a capsule, a method's first argument; NULL with an exception where it is none, or

@@ -1,4 +1,4 @@
-"""The solve that asks: points out, residuals in, whoever computes them and whenever."""
+"""The ask-and-tell interface: the solver hands out points and takes the residuals there."""
 
 import warnings
 import zlib
@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from leastsq import _minpack
 from leastsq._checks import Matrix, Vector, as_c_int, require_bundled, settings
+from leastsq._driver import Request
 from leastsq._outcome import (
     IMPROPER_INPUT,
     MESSAGES,
-    NOT_FINISHED,
-    Full,
-    full_outputs,
+    UNFINISHED,
+    FullOutput,
+    full_output,
     not_finite,
     out_of_range,
 )
@@ -22,10 +23,12 @@ from leastsq._outcome import (
 __all__ = ["LevenbergMarquardt"]
 
 VERSION = 1  # of what is pickled
-REQUESTS: tuple[Literal["residual", "jacobian"] | None, ...] = (
-    None, "residual", "jacobian", "residual",
-)  # fmt: skip
-"""By what is wanted, as leastsq.h numbers it; the last is a difference Jacobian."""
+REQUESTS: dict[int, Literal["residual", "jacobian"] | None] = {
+    Request.NOTHING: None,
+    Request.RESIDUAL: "residual",
+    Request.JACOBIAN: "jacobian",
+    Request.DIFFERENCES: "residual",
+}
 SHOWN = 20  # numbers of the points in a message
 
 
@@ -44,9 +47,22 @@ class LevenbergMarquardt:
         Number of residuals, M >= N.
     analytic : bool, default False
         Whether Jacobians will be told. By default they are made of residuals at N points.
-    ftol, xtol, gtol, maxfev, epsfcn, factor, diag
-        As for `leastsq`; analytic stands for a Dfun that is given. With epsfcn None the machine
-        epsilon is that of the type of the values that are told first.
+    ftol : float, default 1.49012e-08
+        Relative reduction of the sum of squares, actual and predicted, at which to stop.
+    xtol : float, default 1.49012e-08
+        Relative error between two iterates at which to stop.
+    gtol : float, default 0.0
+        Cosine of the angle between the residual and the Jacobian's columns at which to stop.
+    maxfev : int, default 0
+        Number of residuals after which to stop; tested after each trial step. 0 or less stands
+        for 200*(N + 1), with analytic for 100*(N + 1).
+    epsfcn : float, optional
+        Relative error of the residual, from which the difference step comes. By default, and at
+        least, the machine epsilon (of float32 or float16 if the values first told are that).
+    factor : float, default 100
+        First bound on the norm of diag*step, over the norm of diag*x0; usually 0.1 to 100.
+    diag : array_like of N positive numbers, optional
+        Scale factors of the variables. By default they follow the Jacobian's column norms.
 
     Raises
     ------
@@ -84,7 +100,8 @@ class LevenbergMarquardt:
     >>> solve.x.round(6).tolist(), solve.ier in (1, 2, 3, 4)
     ([5.0, 0.5], True)
 
-    A checkpoint after each step, which is whole whenever the machine goes down:
+    A checkpoint, to be made after each tell: a new file takes the place of the old one as a whole,
+    so that there is one to go on from whenever the machine goes down.
 
     >>> import os, pickle
     >>> def save(solve, path):
@@ -124,7 +141,7 @@ class LevenbergMarquardt:
         if faults:
             raise TypeError(f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}.")
         self._tolerances = ftol, xtol, gtol
-        self._solve = _minpack.begin(
+        self._state = _minpack.begin(
             x, size, self._analytic, ftol, xtol, gtol, limit, factor, scale, epsfcn
         )
 
@@ -137,7 +154,7 @@ class LevenbergMarquardt:
             One point, or up to N for a difference Jacobian; None when the solve has ended. Until
             something is told they stay the same.
         """
-        points = _minpack.points(self._solve)
+        points = _minpack.points(self._state)
         return points if len(points) else None
 
     def tell(self, points: npt.ArrayLike, values: npt.ArrayLike) -> None:
@@ -146,11 +163,12 @@ class LevenbergMarquardt:
         Parameters
         ----------
         points : array_like, shape (k, N)
-            Any of those that `ask` returns, in any order. One of a difference Jacobian may be told
-            again until the last of them is.
+            Any of those that `ask` returns, in any order. A point may be told again while others
+            of the same Jacobian are missing.
         values : array_like, shape (k, M), or (M, N) if `request` is "jacobian"
             The residuals at each, or the Jacobian at the only one. Real numbers; where a residual
-            at a trial point is not finite, the step has failed, and a shorter one is tried.
+            at a trial point is not finite, the step has failed, and a shorter one is tried. In
+            the first residual or in a Jacobian such a value ends the solve with ier 4.
 
         Raises
         ------
@@ -160,7 +178,7 @@ class LevenbergMarquardt:
         TypeError
             If points or values are not real numbers. The solve is as it was.
         """
-        unasked = _minpack.tell(self._solve, points, values)
+        unasked = _minpack.tell(self._state, points, values)
         if unasked is None:
             return
         given = np.asarray(points)[unasked]
@@ -172,40 +190,46 @@ class LevenbergMarquardt:
     @property
     def request(self) -> Literal["residual", "jacobian"] | None:
         """What is wanted at the points: "residual", "jacobian", or None at the end."""
-        return REQUESTS[_minpack.status(self._solve)[0]]
+        request, _, _, _, _ = _minpack.status(self._state)
+        return REQUESTS[request]
 
     @property
     def x(self) -> Vector:
         """The best point so far, shape (N,)."""
-        return _minpack.iterate(self._solve)[0]
+        x, _, _, _ = _minpack.current_point(self._state)
+        return x
 
     @property
     def fvec(self) -> Vector | None:
         """The residual there, shape (M,); None before the first was told."""
-        _, fvec, _, nfev = _minpack.iterate(self._solve)
+        _, fvec, _, nfev = _minpack.current_point(self._state)
         return fvec if nfev else None
 
     @property
     def nfev(self) -> int:
         """Residuals so far, N for a whole difference Jacobian."""
-        return _minpack.status(self._solve)[2]
+        _, _, nfev, _, _ = _minpack.status(self._state)
+        return nfev
 
     @property
     def njev(self) -> int:
         """Jacobians told so far."""
-        return _minpack.status(self._solve)[3]
+        _, _, _, njev, _ = _minpack.status(self._state)
+        return njev
 
     @property
     def nit(self) -> int:
         """Steps taken so far."""
-        return _minpack.status(self._solve)[4] - 1
+        _, _, _, _, iteration = _minpack.status(self._state)
+        return iteration - 1
 
     @property
     def ier(self) -> int | None:
         """Why the solve ended, as `leastsq` numbers it; None until it has."""
-        return _minpack.status(self._solve)[1] or None
+        _, info, _, _, _ = _minpack.status(self._state)
+        return info or None
 
-    def result(self) -> Full:
+    def result(self) -> FullOutput:
         """Return x, cov_x, infodict, mesg and ier, as `leastsq` does with full_output.
 
         Before the end ier is -2, and cov_x, fjac, ipvt and qtf are of the last Jacobian: None and
@@ -221,26 +245,26 @@ class LevenbergMarquardt:
         RuntimeWarning
             If x, the norm of fvec, or an element or a column's norm of the Jacobian is not finite.
         """
-        info, finite, nfev, njev, x, fvec, fjac, ipvt, qtf = _minpack.results(self._solve)
+        info, finite, nfev, njev, x, fvec, fjac, ipvt, qtf = _minpack.results(self._state)
         if nfev == 0:
             raise RuntimeError("there is no result before the first residual is told")
-        ier, message = NOT_FINISHED, "not finished"
+        ier, message = UNFINISHED, "not finished"
         if info > 0:
             ier, message = info, MESSAGES[info].format(*self._tolerances, self._maxfev)
         if not finite:
             warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
         counted = njev if self._analytic else None
-        return full_outputs(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
+        return full_output(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
 
     def __repr__(self) -> str:
         """Tell where the solve stands."""
-        request, info, nfev, _, iteration = _minpack.status(self._solve)
+        request, info, nfev, _, iteration = _minpack.status(self._state)
         wanted = f"asks for a {REQUESTS[request]}" if request else f"ended with ier {info}"
         return f"<LevenbergMarquardt: {iteration - 1} steps, {nfev} evaluations, {wanted}>"
 
     def __getstate__(self) -> dict[str, object]:
         """Return numbers and plain arrays: the block of memory in which the solve stands."""
-        block, factors = _minpack.save(self._solve)
+        block, factors = _minpack.save(self._state)
         state = {
             "version": VERSION,
             "block": block,
@@ -264,12 +288,16 @@ class LevenbergMarquardt:
         solve = _minpack.restore(state["block"], state["factors"]) if whole else None
         if solve is None:
             raise ValueError("this solve is damaged: it is not as it was saved")
-        self._solve, self._tolerances = solve, tuple(state["tolerances"].tolist())
+        self._state, self._tolerances = solve, tuple(state["tolerances"].tolist())
         self._maxfev, self._analytic = state["maxfev"], state["analytic"]
 
 
 def _checksum(state: dict[str, Any]) -> int:
     """Return the CRC-32 of a state's arrays and numbers."""
+    if type(state["maxfev"]) is not int or type(state["analytic"]) is not bool:
+        raise TypeError(f"maxfev is {state['maxfev']!r}, analytic is {state['analytic']!r}")
+    if np.shape(state["tolerances"]) != (3,):
+        raise TypeError(f"tolerances are {state['tolerances']!r}")
     checksum = zlib.crc32(repr((state["maxfev"], state["analytic"])).encode())
     for name, dtype in (("block", np.uint8), ("tolerances", np.float64), ("factors", np.float64)):
         array = state[name]

@@ -1,4 +1,4 @@
-"""Checks of arguments, made once, at the door."""
+"""Checks of arguments, made once, at the API."""
 
 import operator
 from typing import Literal, SupportsFloat, SupportsIndex
@@ -55,7 +55,7 @@ def settings(
     diag: npt.ArrayLike | None,
     analytic: bool,
 ) -> Settings:
-    """Return the arguments that every solve has, checked in the order of their names here."""
+    """Return the arguments that every solve has; the tolerances are checked before x0 and diag."""
     if type(ftol) is not float:
         ftol = as_number("ftol", ftol)
     if type(xtol) is not float:
@@ -65,7 +65,7 @@ def settings(
     most_calls = as_c_int("maxfev", maxfev)
     if epsfcn is not None:
         epsfcn = as_number("epsfcn", epsfcn)
-        if epsfcn != epsfcn:  # the system's MINPACK may prefer a NaN to the machine epsilon
+        if epsfcn != epsfcn:  # which to MINPACK may be anything, and to _minpack.begin unknown
             epsfcn = 0.0
     factor = float(factor) if type(factor) is int else as_number("factor", factor)
     x = _minpack.fresh_vector(x0)

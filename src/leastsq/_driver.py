@@ -1,11 +1,12 @@
-"""Answers a solve that asks: for a callback between the steps, workers, vectorized functions.
+"""The driver of leastsq() with a callback, workers or vectorized functions.
 
-The driver of all other solves is compiled, _solve.c.
+Without them the driver is compiled, _solve.c.
 """
 
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,36 @@ import numpy.typing as npt
 
 from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector, require_bundled
-from leastsq._outcome import IMPROPER_INPUT, NOT_FINISHED
+from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
 
-__all__ = ["Callback", "IntermediateResult", "Residual", "Workers", "solve"]
+__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "Workers", "solve"]
 
 Residual = Callable[..., npt.ArrayLike]
 Callback = Callable[..., object]
 Workers = Callable[[Callable[[Vector], Any], list[Vector]], Iterable[Any]]
 Outcome = tuple[int, bool, int, int, Vector, Matrix, Permutation, Vector]
 
-NOTHING, DIFFERENCES = 0, 3  # what is wanted, as leastsq.h numbers it
+Functions = tuple[Residual, tuple[Any, ...], Residual | None, bool, bool]
+"""func, its extra arguments, Dfun, whether Dfun returns (N, M), and whether they are vectorized."""
+Numbers = tuple[float, float, float, int, float, Vector | None]
+"""ftol, xtol, gtol, evaluations allowed, factor, diag."""
+
+
+class Request(IntEnum):
+    """What a solve wants, as leastsq.h numbers it."""
+
+    NOTHING = 0
+    RESIDUAL = 1
+    JACOBIAN = 2
+    DIFFERENCES = 3
 
 
 @dataclass(frozen=True, eq=False)
 class IntermediateResult:
-    """What a callback is told after a step, if that is what it asks for."""
+    """Where a solve stands after an accepted step.
+
+    A callback of `leastsq` whose only parameter is ``intermediate_result`` gets it.
+    """
 
     x: Vector
     """The point reached, shape (N,)."""
@@ -36,13 +52,13 @@ class IntermediateResult:
     cost: float
     """Half the sum of its squares."""
     nit: int
-    """Steps so far."""
+    """Accepted steps so far."""
     nfev: int
-    """Calls of func so far."""
+    """Points at which func was evaluated so far."""
 
 
-class _Stopped:
-    """A StopIteration of func, as a value: raised, a map would take it for its own end."""
+class _RaisedStopIteration:
+    """A StopIteration that func raised, as a value: a map would take it for its own end."""
 
     def __init__(self, error: StopIteration) -> None:
         self.error = error
@@ -59,50 +75,39 @@ class _Evaluation:
         try:
             return self.func(x, *self.args)
         except StopIteration as error:
-            return _Stopped(error)
+            return _RaisedStopIteration(error)
 
 
 def solve(
-    func: Residual,
+    functions: Functions,
     x: Vector,
-    args: tuple[Any, ...],
-    dfun: Residual | None,
-    transposed: bool,
-    ftol: float,
-    xtol: float,
-    gtol: float,
-    limit: int,
-    factor: float,
-    scale: Vector | None,
+    numbers: Numbers,
     epsfcn: float | None,
     callback: Callback | None,
     workers: Workers | None,
-    vectorized: bool,
 ) -> Outcome:
     """Do as `_minpack.solve` does, x becoming the solution; info is -2 where callback stopped."""
+    func, args, dfun, _, vectorized = functions
     _check(callback, workers, vectorized)
     fvec, relative_error = _minpack.first_residual(func, x, args, vectorized)
-    asking = None
+    state = None
     if x.size > 0:
-        asking = _minpack.begin(
-            x, fvec.size, dfun is not None, ftol, xtol, gtol, limit, factor, scale,
-            relative_error if epsfcn is None else epsfcn,
-        )  # fmt: skip
-    functions = func, args, dfun, transposed, vectorized
-    if asking is None or _minpack.status(asking)[0] == NOTHING:
-        return _improper(x, fvec, functions)
-    reports = None if callback is None else _Reports(callback)
+        step_from = relative_error if epsfcn is None else epsfcn
+        state = _minpack.begin(x, fvec.size, dfun is not None, *numbers, step_from)
+    if state is None or _minpack.status(state)[0] == Request.NOTHING:
+        return _improper(functions, x, fvec)
+    progress = None if callback is None else _Progress(callback)
     at_once, stopped = callback is None and workers is None, False
-    request = _minpack.put(asking, 0, fvec)
-    while request != NOTHING and not stopped:
-        if request == DIFFERENCES and workers is not None:
-            request = _put_differences(asking, _Evaluation(func, args), workers)
+    request = _minpack.put(state, 0, fvec)
+    while request != Request.NOTHING and not stopped:
+        if request == Request.DIFFERENCES and workers is not None:
+            request = _put_differences(state, _Evaluation(func, args), workers)
         else:
-            request = _minpack.answer(asking, *functions, at_once)
-        if reports is not None:
-            stopped = reports.are_stopped(asking)
-    info, finite, nfev, njev, x[:], fvec, fjac, ipvt, qtf = _minpack.results(asking)
-    return NOT_FINISHED if stopped else info, finite, nfev, njev, fvec, fjac, ipvt, qtf
+            request = _minpack.answer(state, *functions, at_once)
+        if progress is not None:
+            stopped = progress.report_step(state)
+    info, finite, nfev, njev, x[:], fvec, fjac, ipvt, qtf = _minpack.results(state)
+    return UNFINISHED if stopped else info, finite, nfev, njev, fvec, fjac, ipvt, qtf
 
 
 def _check(callback: object, workers: object, vectorized: bool) -> None:
@@ -121,22 +126,22 @@ def _check(callback: object, workers: object, vectorized: bool) -> None:
         require_bundled("vectorized")
 
 
-def _put_differences(asking: object, evaluation: _Evaluation, workers: Workers) -> int:
+def _put_differences(state: object, evaluation: _Evaluation, workers: Workers) -> int:
     """Let workers evaluate the points of a difference Jacobian; return what is wanted next."""
-    points = _minpack.points(asking)
-    request, count = DIFFERENCES, 0
+    points = _minpack.points(state)
+    request, count = int(Request.DIFFERENCES), 0
     for result in workers(evaluation, [point.copy() for point in points]):
-        if isinstance(result, _Stopped):
+        if isinstance(result, _RaisedStopIteration):
             raise result.error
         if count < len(points):
-            request = _minpack.put(asking, count, result)
+            request = _minpack.put(state, count, result)
         count += 1
     if count != len(points):
         raise ValueError(f"workers returned {count} results for {len(points)} points")
     return request
 
 
-class _Reports:
+class _Progress:
     """Calls the callback after each step, by SciPy's convention: its parameters' names decide."""
 
     def __init__(self, callback: Callback) -> None:
@@ -154,9 +159,9 @@ class _Reports:
         )
         self.by_position = sole is not None and sole.kind is sole.POSITIONAL_ONLY
 
-    def are_stopped(self, asking: object) -> bool:
-        """Report if a step has been taken since the last time; return whether that is enough."""
-        x, fun, nit, nfev = _minpack.iterate(asking)
+    def report_step(self, state: object) -> bool:
+        """Call the callback if a step has been taken; return whether it ends the solve."""
+        x, fun, nit, nfev = _minpack.current_point(state)
         if nit == self.steps:
             return False
         self.steps = nit
@@ -178,16 +183,18 @@ class _Reports:
             self.callback(intermediate_result=result)
 
 
-def _improper(
-    x: Vector,
-    fvec: Vector,
-    functions: tuple[Residual, tuple[Any, ...], Residual | None, bool, bool],
-) -> Outcome:
-    """Return the outcome where an argument is out of range; Dfun is called all the same."""
+def _improper(functions: Functions, x: Vector, fvec: Vector) -> Outcome:
+    """Return the outcome where an argument is out of range.
+
+    What Dfun returns is checked all the same (unless N = 0), by a solve with proper arguments.
+    """
     m, n = fvec.size, x.size
     if n > 0 and functions[2] is not None:
-        asking = _minpack.begin(x, m, True, 0.0, 0.0, 0.0, 1, 1.0, None, 0.0)
-        _minpack.put(asking, 0, fvec)
-        _minpack.answer(asking, *functions, False)
+        state = _minpack.begin(x, m, True, 0.0, 0.0, 0.0, 1, 1.0, None, 0.0)
+        _minpack.put(state, 0, fvec)
+        _minpack.answer(state, *functions, False)
     zeros = np.zeros((n, m)), np.zeros(n, np.int32), np.zeros(n)
     return IMPROPER_INPUT, True, 0, 0, fvec, *zeros
+
+
+IntermediateResult.__module__ = "leastsq"

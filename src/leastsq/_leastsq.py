@@ -11,18 +11,14 @@ from leastsq._driver import Callback, Residual, Workers
 from leastsq._outcome import (
     IMPROPER_INPUT,
     MESSAGES,
-    NOT_FINISHED,
-    SUCCESS,
-    Full,
-    full_outputs,
+    USABLE,
+    FullOutput,
     not_finite,
     out_of_range,
 )
+from leastsq._outcome import full_output as full_output_of
 
 __all__ = ["leastsq"]
-
-QUIET = {*SUCCESS, NOT_FINISHED}
-"""Endings that need no warning."""
 
 
 @overload
@@ -64,7 +60,7 @@ def leastsq(
     callback: Callback | None = None,
     workers: Workers | None = None,
     vectorized: object = False,
-) -> Full: ...
+) -> FullOutput: ...
 @overload
 def leastsq(
     func: Residual,
@@ -84,7 +80,7 @@ def leastsq(
     callback: Callback | None = None,
     workers: Workers | None = None,
     vectorized: object = False,
-) -> Full: ...
+) -> FullOutput: ...
 @overload
 def leastsq(
     func: Residual,
@@ -104,7 +100,7 @@ def leastsq(
     callback: Callback | None = None,
     workers: Workers | None = None,
     vectorized: object = False,
-) -> tuple[Vector, int] | Full: ...
+) -> tuple[Vector, int] | FullOutput: ...
 def leastsq(
     func: Residual,
     x0: npt.ArrayLike,
@@ -123,7 +119,7 @@ def leastsq(
     callback: Callback | None = None,
     workers: Workers | None = None,
     vectorized: object = False,
-) -> tuple[Vector, int] | Full:
+) -> tuple[Vector, int] | FullOutput:
     """Minimise the sum of squares of M functions of N variables.
 
     Levenberg-Marquardt as MINPACK's lmdif and lmder have it, to the last bit, with the signature
@@ -153,8 +149,8 @@ def leastsq(
     gtol : float, default 0.0
         Cosine of the angle between func(x) and the Jacobian's columns at which to stop.
     maxfev : int, default 0
-        Number of calls of func after which to stop; tested after each trial step. 0 or less stands
-        for 200*(N + 1), with Dfun for 100*(N + 1).
+        Number of evaluations of func, nfev below, after which to stop; tested after each trial
+        step. 0 or less stands for 200*(N + 1), with Dfun for 100*(N + 1).
     epsfcn : float, optional
         Relative error of func, from which the difference step comes. By default, and at least, the
         machine epsilon (of float32 or float16 if func returns that). Not used with Dfun.
@@ -163,9 +159,10 @@ def leastsq(
     diag : array_like of N positive numbers, optional
         Scale factors of the variables. By default they follow the Jacobian's column norms.
     callback : callable, optional
-        Called after each step that is taken. If ``intermediate_result`` is its sole parameter, it
-        gets an `IntermediateResult` with x, fun, cost, nit and nfev; otherwise x alone. They are
-        its own to keep or change. A StopIteration raised in it ends the solve there, with ier -2.
+        Called after each accepted step. If ``intermediate_result`` is its only parameter, it gets
+        an `IntermediateResult` with x, fun, cost, nit and nfev; otherwise x alone. They are its
+        own to keep or change. A StopIteration that it raises ends the solve at that x with ier -2,
+        before any other reason to stop is looked at.
     workers : map-like callable, optional
         ``workers(f, points)`` returns f(p) for each p of a list, in order, at once or lazily: a
         pool's or an executor's map. The N calls of func for a difference Jacobian go through it,
@@ -183,13 +180,14 @@ def leastsq(
         The solution, or the last iterate if there is none.
     cov_x : ndarray, shape (N, N), or None
         (only with full_output) Inverse of J^T J at the last Jacobian; times the residual variance
-        it is the covariance of x. None if J is singular, there is no solution, or R or the norm
+        it is the covariance of x. None if J is singular, ier is not 1 to 4 or -2, or R or the norm
         of func(x) is not finite.
     infodict : dict
-        (only with full_output) fvec, the residual at x, shape (M,); nfev, the number of calls of
-        func; njev, that of Dfun if given; fjac, shape (N, M), whose transpose holds R of the last
-        Jacobian's factors J P = Q R in its upper triangle; ipvt, shape (N,), column j of J P
-        being column ipvt[j] of J, from 0; qtf, shape (N,), the first elements of Q^T func(x).
+        (only with full_output) fvec, the residual at x, shape (M,); nfev, the number of points
+        at which func was evaluated, one a call unless vectorized; njev, that of Dfun if given;
+        fjac, shape (N, M), whose transpose holds R of the last Jacobian's factors J P = Q R in
+        its upper triangle; ipvt, shape (N,), column j of J P being column ipvt[j] of J, from 0;
+        qtf, shape (N,), the first elements of Q^T func(x).
     mesg : str
         (only with full_output) Why the solve ended.
     ier : int
@@ -201,10 +199,11 @@ def leastsq(
     ------
     TypeError
         If an argument or a result of func or Dfun is not real numbers, if Dfun's shape is wrong,
-        if M < N, or, without full_output, if a tolerance, factor or diag is out of range.
+        if M < N, if callback or workers is not callable, or, without full_output, if a tolerance,
+        factor or diag is out of range.
     ValueError
         If M changes between calls, diag is not of length N, a result's shape is wrong with
-        vectorized, or workers does not return N results.
+        vectorized, workers does not return N results, or workers and vectorized are both given.
     OverflowError
         If M, N or maxfev does not fit a C int.
     NotImplementedError
@@ -222,7 +221,8 @@ def leastsq(
 
     Notes
     -----
-    An exception of func or Dfun ends the solve and reaches the caller as it was raised.
+    An exception of func, Dfun, callback or workers ends the solve and reaches the caller as it
+    was raised.
 
     References
     ----------
@@ -251,13 +251,13 @@ def leastsq(
         )  # fmt: skip
     else:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _driver.solve(
-            func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn,
-            callback, workers, bool(vectorized),
+            (func, args, Dfun, col_deriv, bool(vectorized)), x,
+            (ftol, xtol, gtol, limit, factor, scale), epsfcn, callback, workers,
         )  # fmt: skip
 
     if not finite:
         warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
-    if not full_output and ier in QUIET:
+    if not full_output and ier in USABLE:
         return x, ier
     message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev)
     if ier == IMPROPER_INPUT:
@@ -265,7 +265,7 @@ def leastsq(
         message += f" {'; '.join(faults)}."
     if full_output:
         counted = None if Dfun is None else njev
-        return full_outputs(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
+        return full_output_of(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
     if ier == IMPROPER_INPUT:
         raise TypeError(message)
     warnings.warn(message, RuntimeWarning, stacklevel=2)

@@ -1,4 +1,4 @@
-/* The f2py module's methods that are written in C, in _solve.c and _module.c. */
+/* The f2py module's methods that are written in C. */
 #ifndef LEASTSQ_METHODS_H
 #define LEASTSQ_METHODS_H
 
@@ -15,7 +15,7 @@ PyObject *leastsq_py_points(PyObject *self, PyObject *solve);
 PyObject *leastsq_py_put(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_answer(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_tell(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *leastsq_py_iterate(PyObject *self, PyObject *solve);
+PyObject *leastsq_py_current_point(PyObject *self, PyObject *solve);
 PyObject *leastsq_py_results(PyObject *self, PyObject *solve);
 PyObject *leastsq_py_save(PyObject *self, PyObject *solve);
 PyObject *leastsq_py_restore(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
@@ -33,7 +33,7 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
 #define LEASTSQ_ASK_METHODS \
     LEASTSQ_FASTCALL(first_residual), LEASTSQ_FASTCALL(begin), LEASTSQ_O(status), \
     LEASTSQ_O(points), LEASTSQ_FASTCALL(put), LEASTSQ_FASTCALL(answer), LEASTSQ_FASTCALL(tell), \
-    LEASTSQ_O(iterate), LEASTSQ_O(results), LEASTSQ_O(save), LEASTSQ_FASTCALL(restore),
+    LEASTSQ_O(current_point), LEASTSQ_O(results), LEASTSQ_O(save), LEASTSQ_FASTCALL(restore),
 #else
 #define LEASTSQ_ASK_METHODS
 #endif

@@ -8,18 +8,20 @@ from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector
 
 __all__ = [
-    "IMPROPER_INPUT", "MESSAGES", "NOT_FINISHED", "SUCCESS", "Full", "InfoDict", "full_outputs",
+    "IMPROPER_INPUT", "MESSAGES", "UNFINISHED", "USABLE", "FullOutput", "InfoDict", "full_output",
     "not_finite", "out_of_range",
 ]  # fmt: skip
 
-NOT_FINISHED, IMPROPER_INPUT = -2, 0
+UNFINISHED, IMPROPER_INPUT = -2, 0
 SUCCESS = range(1, 5)
+USABLE = {*SUCCESS, UNFINISHED}
+"""Endings that need no warning, and with which cov_x is defined."""
 
 REDUCTION = (
     "Both actual and predicted relative reductions in the sum of squares\n  are at most {0:f}"
 )
 MESSAGES = {
-    NOT_FINISHED: "`callback` raised `StopIteration`.",
+    UNFINISHED: "`callback` raised `StopIteration`.",
     IMPROPER_INPUT: "Improper input parameters.",
     1: REDUCTION,
     2: "The relative error between two consecutive iterates is at most {1:f}",
@@ -48,10 +50,10 @@ class InfoDict(TypedDict, total=False):
     qtf: Vector
 
 
-Full = tuple[Vector, Matrix | None, InfoDict, str, int]
+FullOutput = tuple[Vector, Matrix | None, InfoDict, str, int]
 
 
-def full_outputs(
+def full_output(
     ier: int,
     message: str,
     finite: bool,
@@ -62,10 +64,9 @@ def full_outputs(
     fjac: Matrix,
     ipvt: Permutation,
     qtf: Vector,
-) -> Full:
+) -> FullOutput:
     """Return what leastsq returns with full_output; njev is None without Dfun."""
-    known = ier in SUCCESS or ier == NOT_FINISHED
-    cov_x = _minpack.covariance(fjac, ipvt) if finite and known else None
+    cov_x = _minpack.covariance(fjac, ipvt) if finite and ier in USABLE else None
     infodict: InfoDict = {"fvec": fvec, "nfev": nfev}
     if njev is not None:
         infodict["njev"] = njev

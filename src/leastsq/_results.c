@@ -9,6 +9,8 @@
 /* Edge of the blocks in which a matrix is transposed: both sides of a block fit the first cache. */
 enum { BLOCK = 32 };
 
+const char leastsq_result[] = "Result from function call"; /* SciPy's words */
+
 #define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
 
 #if PY_VERSION_HEX < 0x030C0000
@@ -33,15 +35,17 @@ static void PyErr_SetRaisedException(PyObject *error)
 
 /* Replaces NumPy's complaint about an array by ours, with NumPy's as its cause. Interrupts and the
  * like pass unchanged. */
-static void explain_not_floats(int is_none)
+static void explain_not_floats(const char *what, int is_none)
 {
     PyObject *cause, *error;
 
     if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
         return;
     cause = PyErr_GetRaisedException();
-    PyErr_Format(PyExc_TypeError, "Result from function call is not a proper array of floats.%s",
-                 is_none ? " It is None: was a `return` forgotten?" : "");
+    PyErr_Format(PyExc_TypeError, "%s is not a proper array of floats.%s", what,
+                 !is_none                 ? ""
+                 : what == leastsq_result ? " It is None: was a `return` forgotten?"
+                                          : " It is None.");
     error = PyErr_GetRaisedException();
     PyException_SetCause(error, cause);
     PyErr_SetRaisedException(error);
@@ -54,12 +58,12 @@ static int is_plain_doubles(PyObject *object, int ndim)
            PyArray_ISCARRAY_RO((PyArrayObject *)object);
 }
 
-PyArrayObject *leastsq_as_array(PyObject *result)
+PyArrayObject *leastsq_as_array(PyObject *object, const char *what)
 {
-    PyObject *array = PyArray_FromAny(result, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
+    PyObject *array = PyArray_FromAny(object, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
 
     if (array == NULL)
-        explain_not_floats(0);
+        explain_not_floats(what, 0);
     return (PyArrayObject *)array;
 }
 
@@ -70,13 +74,13 @@ static int is_none(PyArrayObject *array)
 }
 
 /* The array as native contiguous doubles of at most max_ndim dimensions, if all casts are safe. */
-static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim)
+static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim, const char *what)
 {
     PyObject *doubles = PyArray_FromAny((PyObject *)array, PyArray_DescrFromType(NPY_DOUBLE), 0,
                                         max_ndim, NPY_ARRAY_CARRAY_RO, NULL);
 
     if (doubles == NULL)
-        explain_not_floats(is_none(array));
+        explain_not_floats(what, is_none(array));
     return (PyArrayObject *)doubles;
 }
 
@@ -96,7 +100,7 @@ static int convert_residual(PyArrayObject *array, npy_intp m, double *out)
 
     if (PyArray_NDIM(array) <= 1 && !is_none(array) && !same_size(array, m))
         return -1;
-    doubles = as_doubles(array, 1);
+    doubles = as_doubles(array, 1, leastsq_result);
     if (doubles == NULL)
         return -1;
     memcpy(out, PyArray_DATA(doubles), (size_t)m * sizeof(double));
@@ -115,7 +119,7 @@ int leastsq_store_residual(PyObject *result, npy_intp m, double *out)
         memcpy(out, PyArray_DATA((PyArrayObject *)result), (size_t)m * sizeof(double));
         return 0;
     }
-    array = leastsq_as_array(result);
+    array = leastsq_as_array(result, leastsq_result);
     if (array == NULL)
         return -1;
     status = convert_residual(array, m, out);
@@ -154,7 +158,7 @@ static int length_fits(PyArrayObject *array, npy_intp m, npy_intp n)
 
 PyArrayObject *leastsq_as_residual(PyObject *result, npy_intp n, double *relative_error)
 {
-    PyArrayObject *array = leastsq_as_array(result);
+    PyArrayObject *array = leastsq_as_array(result, leastsq_result);
     PyObject *fvec = NULL;
     npy_intp m;
 
@@ -197,24 +201,24 @@ static int has_shape(PyArrayObject *array, int ndim, const npy_intp *shape)
     return 1;
 }
 
-PyArrayObject *leastsq_exact_doubles(PyObject *result, int ndim, const npy_intp *shape,
-                                     const char *what)
+PyArrayObject *leastsq_exact_doubles(PyObject *object, const char *what, int ndim,
+                                     const npy_intp *shape, const char *which)
 {
     PyArrayObject *array, *doubles = NULL;
     PyObject *wanted, *given;
 
-    if (is_plain_doubles(result, ndim) && has_shape((PyArrayObject *)result, ndim, shape))
-        return (PyArrayObject *)Py_NewRef(result);
-    array = leastsq_as_array(result);
+    if (is_plain_doubles(object, ndim) && has_shape((PyArrayObject *)object, ndim, shape))
+        return (PyArrayObject *)Py_NewRef(object);
+    array = leastsq_as_array(object, what);
     if (array == NULL)
         return NULL;
     if (is_none(array) || has_shape(array, ndim, shape))
-        doubles = as_doubles(array, ndim);
+        doubles = as_doubles(array, ndim, what);
     else {
         wanted = shape_text(ndim, shape);
         given = shape_text(PyArray_NDIM(array), PyArray_DIMS(array));
         if (wanted != NULL && given != NULL)
-            PyErr_Format(PyExc_ValueError, "%s should have the shape %U but it is %U.", what,
+            PyErr_Format(PyExc_ValueError, "%s should have the shape %U but it is %U.", which,
                          wanted, given);
         Py_XDECREF(wanted);
         Py_XDECREF(given);
@@ -255,8 +259,7 @@ static int shape_fits(PyArrayObject *array, npy_intp rows, npy_intp columns, npy
            PyArray_DIM(array, 1) == columns;
 }
 
-/* Row-major m x n to column-major, block by block. */
-static void transpose(const double *rows, npy_intp m, npy_intp n, double *columns)
+void leastsq_transpose(const double *rows, npy_intp m, npy_intp n, double *columns)
 {
     for (npy_intp i0 = 0; i0 < m; i0 += BLOCK)
         for (npy_intp j0 = 0; j0 < n; j0 += BLOCK) {
@@ -280,7 +283,7 @@ static int cast_into(PyArrayObject *array, int transposed, double *out)
     flags |= transposed ? NPY_ARRAY_C_CONTIGUOUS : NPY_ARRAY_F_CONTIGUOUS;
     if (!PyArray_CanCastArrayTo(array, type, NPY_SAFE_CASTING)) {
         Py_DECREF(type);
-        Py_XDECREF(as_doubles(array, 2)); /* for NumPy's own words */
+        Py_XDECREF(as_doubles(array, 2, leastsq_result)); /* for NumPy's own words */
         return -1;
     }
     view = PyArray_NewFromDescr(&PyArray_Type, type, PyArray_NDIM(array), PyArray_DIMS(array),
@@ -298,7 +301,7 @@ void leastsq_copy_jacobian(const double *jacobian, npy_intp m, npy_intp n, int b
     if (by_columns || n == 1)
         memcpy(out, jacobian, (size_t)m * (size_t)n * sizeof(double));
     else
-        transpose(jacobian, m, n, out);
+        leastsq_transpose(jacobian, m, n, out);
 }
 
 int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_intp n,
@@ -306,7 +309,7 @@ int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_int
 {
     npy_intp rows = transposed ? n : m, columns = transposed ? m : n;
     int status = 0;
-    PyArrayObject *array = leastsq_as_array(result);
+    PyArrayObject *array = leastsq_as_array(result, leastsq_result);
 
     if (array == NULL)
         return -1;

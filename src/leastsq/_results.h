@@ -1,4 +1,4 @@
-/* What the user's functions return, turned into the numbers that the core wants. */
+/* What the user's functions return, or tell is given, turned into what the core wants. */
 #ifndef LEASTSQ_RESULTS_H
 #define LEASTSQ_RESULTS_H
 
@@ -12,8 +12,11 @@
 #define PY_ARRAY_UNIQUE_SYMBOL _npy_f2py_ARRAY_API
 #include <numpy/arrayobject.h>
 
-/* Any object as an array of its own type; an exception stands where NULL is returned. */
-PyArrayObject *leastsq_as_array(PyObject *result);
+/* What the user's functions return, as an error calls it. */
+extern const char leastsq_result[];
+
+/* Any object as an array of its own type; NULL with an exception that says what is none. */
+PyArrayObject *leastsq_as_array(PyObject *object, const char *what);
 
 /* The relative error of numbers of an array's type, from which a difference step comes. */
 double leastsq_relative_error(PyArrayObject *array);
@@ -22,13 +25,19 @@ double leastsq_relative_error(PyArrayObject *array);
  * an exception where it is none, or n parameters cannot have it. */
 PyArrayObject *leastsq_as_residual(PyObject *result, npy_intp n, double *relative_error);
 
-/* Any object as contiguous doubles of exactly that shape, a letter's negative standing for any
- * length; NULL with an exception that says what should have had it. */
-PyArrayObject *leastsq_exact_doubles(PyObject *result, int ndim, const npy_intp *shape,
-                                     const char *what);
+/* Any object as contiguous doubles of exactly that shape; NULL with an exception that says what is
+ * none, or which array has another shape. */
+PyArrayObject *leastsq_exact_doubles(PyObject *object, const char *what, int ndim,
+                                     const npy_intp *shape, const char *which);
+
+/* In such a shape: any length, shown as a letter. */
+#define LEASTSQ_ANY(letter) (-(letter))
 
 /* Copies a residual of m numbers to out; 0, or -1 with an exception. */
 int leastsq_store_residual(PyObject *result, npy_intp m, double *out);
+
+/* Copies a row-major m x n matrix as a column-major one, block by block. */
+void leastsq_transpose(const double *rows, npy_intp m, npy_intp n, double *columns);
 
 /* Copies a contiguous Jacobian, (m, n) or by columns (n, m), to out by columns. */
 void leastsq_copy_jacobian(const double *jacobian, npy_intp m, npy_intp n, int by_columns,

@@ -39,7 +39,7 @@ typedef struct {
     int maxfev, mode;
 } Settings;
 
-static int run(Callback *callback, const Settings *settings, npy_intp n, double *x,
+static int run(UserFunctions *user, const Settings *settings, npy_intp n, double *x,
                const Arrays *arrays, int *nfev, int *njev)
 {
     npy_intp m = PyArray_SIZE(arrays->fvec);
@@ -48,15 +48,15 @@ static int run(Callback *callback, const Settings *settings, npy_intp n, double 
     double *wa1 = diag + n, *wa2 = wa1 + n, *wa3 = wa2 + n, *wa4 = wa3 + n;
     int *ipvt = PyArray_DATA(arrays->ipvt), info;
 
-    callback->have_fvec = 1;
-    callback->have_fjac = callback->dfun != NULL;
-    if (callback->dfun == NULL)
-        info = leastsq_lmdif(leastsq_residual, callback, (int)m, (int)n, x, fvec, settings->ftol,
+    user->have_fvec = 1;
+    user->have_fjac = user->dfun != NULL;
+    if (user->dfun == NULL)
+        info = leastsq_lmdif(leastsq_residual, user, (int)m, (int)n, x, fvec, settings->ftol,
                              settings->xtol, settings->gtol, settings->maxfev, settings->epsfcn,
                              diag, settings->mode, settings->factor, 0, nfev, fjac, (int)m, ipvt,
                              qtf, wa1, wa2, wa3, wa4);
     else
-        info = leastsq_lmder(leastsq_residual_or_jacobian, callback, (int)m, (int)n, x, fvec, fjac,
+        info = leastsq_lmder(leastsq_residual_or_jacobian, user, (int)m, (int)n, x, fvec, fjac,
                              (int)m, settings->ftol, settings->xtol, settings->gtol,
                              settings->maxfev, diag, settings->mode, settings->factor, 0, nfev,
                              njev, ipvt, qtf, wa1, wa2, wa3, wa4);
@@ -79,7 +79,7 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     npy_intp n, m;
     double *x;
     Settings settings;
-    Callback callback = {0};
+    UserFunctions user = {0};
     Arrays arrays = {0};
 
     if (leastsq_check_nargs("solve", nargs, NARGS) < 0)
@@ -93,20 +93,20 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
                           .maxfev = (int)PyLong_AsLong(args[MAXFEV]),
                           .factor = PyFloat_AsDouble(args[FACTOR]),
                           .mode = args[DIAG] == Py_None ? 1 : 2};
-    if (leastsq_prepare(&callback, args[FUNC], dfun, args[ARGS]) < 0)
+    if (leastsq_prepare(&user, args[FUNC], dfun, args[ARGS]) < 0)
         return NULL;
-    callback.transposed = args[TRANSPOSED] == Py_True;
-    arrays.fvec = leastsq_first_residual(&callback, x, n, &settings.epsfcn);
+    user.transposed = args[TRANSPOSED] == Py_True;
+    arrays.fvec = leastsq_first_residual(&user, x, n, &settings.epsfcn);
     if (arrays.fvec == NULL || allocate(&arrays, n) < 0)
         goto done;
     m = PyArray_SIZE(arrays.fvec);
-    if (dfun != NULL && leastsq_jacobian(&callback, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
+    if (dfun != NULL && leastsq_jacobian(&user, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
         goto done;
     if (args[EPSFCN] != Py_None)
         settings.epsfcn = PyFloat_AsDouble(args[EPSFCN]);
     if (settings.mode == 2)
         memcpy(arrays.diag, PyArray_DATA((PyArrayObject *)args[DIAG]), (size_t)n * sizeof(double));
-    info = run(&callback, &settings, n, x, &arrays, &nfev, &njev);
+    info = run(&user, &settings, n, x, &arrays, &nfev, &njev);
     if (info == LEASTSQ_IMPROPER_INPUT)
         memset(PyArray_DATA(arrays.fjac), 0, (size_t)m * (size_t)n * sizeof(double));
     else if (info > 0)
@@ -115,7 +115,7 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
         outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
                                 arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);
 done:
-    leastsq_release(&callback);
+    leastsq_release(&user);
     free_arrays(&arrays);
     return outcome;
 }

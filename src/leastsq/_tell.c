@@ -5,16 +5,16 @@
 #include <math.h>
 #include <string.h>
 
-/* Of the core, fortran/reverse.f90, but for this module alone. */
-void leastsq_default_epsfcn(void *workspace, double epsfcn);
-
 static int same(double a, double b)
 {
     return a == b || (a != a && b != b);
 }
 
-/* The column of a difference Jacobian that a point is for; n where it is x itself, which it is for
- * every parameter that is not finite; -1 where it was not asked. */
+/* What a point is for beside a column of a difference Jacobian. */
+enum { NOT_ASKED = -1, NOT_FINITE = -2 };
+
+/* The column that a point is for, or NOT_ASKED. A step in a parameter that is not finite changes
+ * nothing: the point that is x itself is for the columns of all of those, NOT_FINITE. */
 static int column_of(const Solve *solve, const leastsq_view *view, const double *point,
                      double *scratch)
 {
@@ -23,17 +23,17 @@ static int column_of(const Solve *solve, const leastsq_view *view, const double 
     for (int i = 0; i < view->n; i++)
         if (!same(point[i], view->x[i])) {
             if (stepped >= 0)
-                return -1;
+                return NOT_ASKED;
             stepped = i;
         }
     if (stepped >= 0) {
         leastsq_difference_point(solve->block, stepped, scratch);
-        return same(point[stepped], scratch[stepped]) ? stepped : -1;
+        return same(point[stepped], scratch[stepped]) ? stepped : NOT_ASKED;
     }
     for (int j = 0; j < view->n; j++)
         if (!isfinite(view->x[j]))
-            return view->n;
-    return -1;
+            return NOT_FINITE;
+    return NOT_ASKED;
 }
 
 /* What is told, its points found among those that were asked. */
@@ -41,7 +41,7 @@ typedef struct {
     PyArrayObject *points, *values;
     npy_intp count;
     double relative_error; /* of the type that the values had */
-    int *columns;          /* column_of the points of a difference Jacobian */
+    int *columns;          /* column_of each point of a difference Jacobian */
     npy_intp unasked;      /* the first point that was not asked, or -1 */
 } Told;
 
@@ -56,16 +56,17 @@ static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
         PyErr_NoMemory();
         return -1;
     }
-    told->unasked = -1;
     for (npy_intp i = 0; i < told->count && told->unasked < 0; i++, point += view->n) {
-        int asked = 1;
+        int column = 0;
 
         if (view->request == LEASTSQ_WANTS_DIFFERENCES)
-            asked = (told->columns[i] = column_of(solve, view, point, scratch)) >= 0;
+            column = column_of(solve, view, point, scratch);
         else
             for (int j = 0; j < view->n; j++)
-                asked = asked && same(point[j], view->point[j]);
-        if (!asked)
+                if (!same(point[j], view->point[j]))
+                    column = NOT_ASKED;
+        told->columns[i] = column;
+        if (column == NOT_ASKED)
             told->unasked = i;
     }
     PyMem_Free(scratch);
@@ -77,22 +78,25 @@ static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
 static int read_told(Told *told, const leastsq_view *view, PyObject *points, PyObject *values)
 {
     const int jacobian = view->request == LEASTSQ_WANTS_JACOBIAN;
-    npy_intp shape[2] = {view->request == LEASTSQ_WANTS_DIFFERENCES ? -'k' : 1, view->n};
-    PyArrayObject *where = leastsq_as_array(points), *what = NULL;
+    const int differences = view->request == LEASTSQ_WANTS_DIFFERENCES;
+    npy_intp shape[2] = {differences ? LEASTSQ_ANY('k') : 1, view->n};
+    PyArrayObject *points_array = leastsq_as_array(points, "points"), *values_array = NULL;
 
-    if (where != NULL)
-        what = leastsq_as_array(values);
-    if (what != NULL)
-        told->points = leastsq_exact_doubles((PyObject *)where, 2, shape, "points");
+    if (points_array != NULL)
+        values_array = leastsq_as_array(values, "values");
+    if (values_array != NULL)
+        told->points =
+            leastsq_exact_doubles((PyObject *)points_array, "points", 2, shape, "points");
     if (told->points != NULL) {
-        told->relative_error = leastsq_relative_error(what);
+        told->relative_error = leastsq_relative_error(values_array);
         told->count = PyArray_DIM(told->points, 0);
         shape[0] = jacobian ? view->m : told->count;
         shape[1] = jacobian ? view->n : view->m;
-        told->values = leastsq_exact_doubles((PyObject *)what, 2, shape, "values");
+        told->values =
+            leastsq_exact_doubles((PyObject *)values_array, "values", 2, shape, "values");
     }
-    Py_XDECREF(where);
-    Py_XDECREF(what);
+    Py_XDECREF(points_array);
+    Py_XDECREF(values_array);
     return told->values == NULL ? -1 : 0;
 }
 
@@ -114,7 +118,8 @@ static int take_columns(Solve *solve, const leastsq_view *view, const Told *told
         return -1;
     for (npy_intp i = 0; i < told->count; i++, values += view->m)
         for (int j = 0; j < view->n; j++)
-            if (told->columns[i] == j || (told->columns[i] == view->n && !isfinite(view->x[j])))
+            if (told->columns[i] == j ||
+                (told->columns[i] == NOT_FINITE && !isfinite(view->x[j])))
                 leastsq_difference_column(solve->block, j, values);
     return 0;
 }
@@ -154,9 +159,9 @@ static int tell(PyObject *capsule, Solve *solve, PyObject *points, PyObject *val
         return -1;
     if (told->unasked >= 0)
         return 0;
-    LEASTSQ_BEGIN_STEP(capsule);
+    LEASTSQ_BEGIN_CRITICAL(capsule);
     status = take(solve, &view, told);
-    LEASTSQ_END_STEP();
+    LEASTSQ_END_CRITICAL();
     return status;
 }
 
@@ -170,18 +175,18 @@ PyObject *leastsq_py_tell(PyObject *Py_UNUSED(self), PyObject *const *args, Py_s
 
     if (solve == NULL)
         return NULL;
-    LEASTSQ_BEGIN_STEP(args[0]);
+    LEASTSQ_BEGIN_CRITICAL(args[0]);
     busy = solve->telling;
     solve->telling = 1;
-    LEASTSQ_END_STEP();
+    LEASTSQ_END_CRITICAL();
     if (busy) {
         PyErr_SetString(PyExc_ValueError, "Another call of tell is under way for this solve.");
         return NULL;
     }
     status = tell(args[0], solve, args[1], args[2], &told);
-    LEASTSQ_BEGIN_STEP(args[0]);
+    LEASTSQ_BEGIN_CRITICAL(args[0]);
     solve->telling = 0;
-    LEASTSQ_END_STEP();
+    LEASTSQ_END_CRITICAL();
     Py_XDECREF(told.points);
     Py_XDECREF(told.values);
     PyMem_Free(told.columns);

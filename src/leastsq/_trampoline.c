@@ -6,49 +6,49 @@
 
 #include <string.h>
 
-int leastsq_prepare(Callback *callback, PyObject *func, PyObject *dfun, PyObject *args)
+int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObject *args)
 {
     Py_ssize_t extra = PyTuple_GET_SIZE(args);
 
-    *callback = (Callback){.func = func, .dfun = dfun, .nargs = (size_t)extra + 1};
-    callback->stack = PyMem_New(PyObject *, extra + 2);
-    if (callback->stack == NULL) {
+    *user = (UserFunctions){.func = func, .dfun = dfun, .nargs = (size_t)extra + 1};
+    user->stack = PyMem_New(PyObject *, extra + 2);
+    if (user->stack == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    callback->stack[1] = NULL;
+    user->stack[LEASTSQ_POINT] = NULL;
     for (Py_ssize_t i = 0; i < extra; i++)
-        callback->stack[i + 2] = PyTuple_GET_ITEM(args, i);
+        user->stack[i + 2] = PyTuple_GET_ITEM(args, i);
     return 0;
 }
 
-void leastsq_release(Callback *callback)
+void leastsq_release(UserFunctions *user)
 {
-    if (callback->stack != NULL)
-        Py_XDECREF(callback->stack[1]);
-    PyMem_Free(callback->stack);
+    if (user->stack != NULL)
+        Py_XDECREF(user->stack[LEASTSQ_POINT]);
+    PyMem_Free(user->stack);
 }
 
 /* Whether the array that x was handed out in last can serve again: nobody else has it, and it is
  * as it was made; __setstate__ may have given it the memory of an immutable object. */
-static int can_serve_again(const Callback *callback, npy_intp n)
+static int can_serve_again(const UserFunctions *user, npy_intp n)
 {
 #ifdef Py_GIL_DISABLED
     return 0;
 #else
-    PyArrayObject *x = (PyArrayObject *)callback->stack[1];
+    PyArrayObject *x = (PyArrayObject *)user->stack[LEASTSQ_POINT];
 
     return x != NULL && Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
-           PyArray_DESCR(x) == callback->descr && PyArray_ISCARRAY(x) &&
+           PyArray_DESCR(x) == user->descr && PyArray_ISCARRAY(x) &&
            PyArray_CHKFLAGS(x, NPY_ARRAY_OWNDATA) &&
            ((PyArrayObject_fields *)x)->weakreflist == NULL;
 #endif
 }
 
-PyObject *leastsq_call(Callback *callback, PyObject *function)
+PyObject *leastsq_call(UserFunctions *user, PyObject *function)
 {
     PyObject *result = PyObject_Vectorcall(
-        function, callback->stack + 1, callback->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        function, user->stack + LEASTSQ_POINT, user->nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 
     if (result != NULL && !PyFunction_Check(function) && PyErr_CheckSignals() < 0)
         Py_CLEAR(result);
@@ -56,29 +56,30 @@ PyObject *leastsq_call(Callback *callback, PyObject *function)
 }
 
 /* Calls func or dfun with a copy of x of its own. */
-static PyObject *call(Callback *callback, PyObject *function, const double *x, npy_intp n)
+static PyObject *call(UserFunctions *user, PyObject *function, const double *x, npy_intp n)
 {
-    if (!can_serve_again(callback, n)) {
-        Py_XSETREF(callback->stack[1], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
-        if (callback->stack[1] == NULL)
+    if (!can_serve_again(user, n)) {
+        Py_XSETREF(user->stack[LEASTSQ_POINT], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
+        if (user->stack[LEASTSQ_POINT] == NULL)
             return NULL;
-        callback->descr = PyArray_DESCR((PyArrayObject *)callback->stack[1]);
+        user->descr = PyArray_DESCR((PyArrayObject *)user->stack[LEASTSQ_POINT]);
     }
-    memcpy(PyArray_DATA((PyArrayObject *)callback->stack[1]), x, (size_t)n * sizeof(double));
-    return leastsq_call(callback, function);
+    memcpy(PyArray_DATA((PyArrayObject *)user->stack[LEASTSQ_POINT]), x,
+           (size_t)n * sizeof(double));
+    return leastsq_call(user, function);
 }
 
 int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int Py_UNUSED(iflag))
 {
-    Callback *callback = p;
+    UserFunctions *user = p;
     PyObject *result;
     int status;
 
-    if (callback->have_fvec) {
-        callback->have_fvec = 0;
+    if (user->have_fvec) {
+        user->have_fvec = 0;
         return 0;
     }
-    result = call(callback, callback->func, x, n);
+    result = call(user, user->func, x, n);
     if (result == NULL)
         return -1;
     status = leastsq_store_residual(result, m, fvec);
@@ -86,14 +87,14 @@ int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int P
     return status;
 }
 
-int leastsq_jacobian(Callback *callback, const double *x, npy_intp m, npy_intp n, double *fjac)
+int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n, double *fjac)
 {
-    PyObject *result = call(callback, callback->dfun, x, n);
+    PyObject *result = call(user, user->dfun, x, n);
     int status;
 
     if (result == NULL)
         return -1;
-    status = leastsq_store_jacobian(result, callback->dfun, m, n, callback->transposed, fjac);
+    status = leastsq_store_jacobian(result, user->dfun, m, n, user->transposed, fjac);
     Py_DECREF(result);
     return status;
 }
@@ -101,21 +102,21 @@ int leastsq_jacobian(Callback *callback, const double *x, npy_intp m, npy_intp n
 int leastsq_residual_or_jacobian(void *p, int m, int n, const double *x, double *fvec,
                                  double *fjac, int Py_UNUSED(ldfjac), int iflag)
 {
-    Callback *callback = p;
+    UserFunctions *user = p;
 
     if (iflag == 1)
         return leastsq_residual(p, m, n, x, fvec, iflag);
-    if (callback->have_fjac) {
-        callback->have_fjac = 0;
+    if (user->have_fjac) {
+        user->have_fjac = 0;
         return 0;
     }
-    return leastsq_jacobian(callback, x, m, n, fjac);
+    return leastsq_jacobian(user, x, m, n, fjac);
 }
 
-PyArrayObject *leastsq_first_residual(Callback *callback, const double *x, npy_intp n,
+PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_intp n,
                                       double *relative_error)
 {
-    PyObject *result = call(callback, callback->func, x, n);
+    PyObject *result = call(user, user->func, x, n);
     PyArrayObject *fvec;
 
     if (result == NULL)

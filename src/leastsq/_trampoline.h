@@ -4,35 +4,37 @@
 
 #include "_results.h"
 
+enum { LEASTSQ_POINT = 1 };
+
 /* The user's functions and what one solve knows of them. */
 typedef struct {
     PyObject *func;
     PyObject *dfun;
-    PyObject **stack; /* one free slot, x (ours), then the extra arguments (borrowed) */
+    PyObject **stack; /* a free place, the point (ours), then the extra arguments (borrowed) */
     PyArray_Descr *descr; /* type of x as it was made; only compared */
     size_t nargs;     /* x and the extra arguments */
     int transposed;   /* dfun returns (n, m) */
     int have_fvec;    /* the residual at x0 stands in fvec already */
     int have_fjac;    /* the Jacobian at x0 stands in fjac already */
-} Callback;
+} UserFunctions;
 
 /* Takes the functions, dfun being NULL without one, and the tuple of extra arguments; 0, or -1 with
  * an exception. Nothing of it is kept beyond leastsq_release. */
-int leastsq_prepare(Callback *callback, PyObject *func, PyObject *dfun, PyObject *args);
-void leastsq_release(Callback *callback);
+int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObject *args);
+void leastsq_release(UserFunctions *user);
 
-/* Calls func or dfun with stack[1] and the extra arguments. Python functions look for signals
- * themselves; after other callables it is done here. */
-PyObject *leastsq_call(Callback *callback, PyObject *function);
+/* Calls func or dfun with stack[LEASTSQ_POINT] and the extra arguments. Python functions look for
+ * signals themselves; after other callables it is done here. */
+PyObject *leastsq_call(UserFunctions *user, PyObject *function);
 
 /* The first evaluation, which finds m: a fresh fvec, and the relative error of its type. */
-PyArrayObject *leastsq_first_residual(Callback *callback, const double *x, npy_intp n,
+PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_intp n,
                                       double *relative_error);
 
 /* The Jacobian at x; 0, or -1 with an exception. */
-int leastsq_jacobian(Callback *callback, const double *x, npy_intp m, npy_intp n, double *fjac);
+int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n, double *fjac);
 
-/* Callbacks of leastsq_lmdif and leastsq_lmder, p being the Callback. */
+/* Callbacks of leastsq_lmdif and leastsq_lmder, p being the UserFunctions. */
 int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int iflag);
 int leastsq_residual_or_jacobian(void *p, int m, int n, const double *x, double *fvec,
                                  double *fjac, int ldfjac, int iflag);
