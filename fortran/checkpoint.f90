@@ -2,6 +2,7 @@
 module leastsq_checkpoint
     use, intrinsic :: iso_c_binding, only: c_int, c_size_t
     use leastsq_kinds, only: wp
+    use leastsq_status, only: gtol_too_small
     use leastsq_solve, only: solve_arrays, options_are_proper, not_finished, wants_nothing, &
                              wants_residual, wants_jacobian, wants_differences, &
                              wants_first_residual
@@ -11,6 +12,8 @@ module leastsq_checkpoint
     private
 
     public :: block_is_sound
+
+    integer(c_int), parameter :: most_counted = huge(0_c_int)/2  !! far from overflow
 
 contains
 
@@ -32,7 +35,8 @@ contains
         call open_workspace(block, header, arrays, given)
         if (.not. options_are_proper(header%options, arrays)) return
         if (.not. header_is_sound(header)) return
-        if (any(given /= 0 .and. given /= 1) .or. header%columns /= sum(given)) return
+        if (any(given /= 0 .and. given /= 1) .or. header%columns /= sum(given) &
+            .or. header%columns >= header%n) return
         if (header%state%request == wants_residual .or. any(arrays%ipvt /= 0)) then
             if (.not. is_permutation(arrays%ipvt)) return
         end if
@@ -49,7 +53,11 @@ contains
                     .and. any(state%request == [wants_nothing, wants_residual, wanted, &
                                                 wants_first_residual]) &
                     .and. (state%request == wants_nothing .neqv. state%info == not_finished) &
-                    .and. state%nfev >= 0 .and. state%njev >= 0 .and. state%iteration >= 1
+                    .and. state%info >= not_finished .and. state%info <= gtol_too_small &
+                    .and. (state%request == wants_first_residual .eqv. state%nfev == 0) &
+                    .and. state%nfev >= 0 .and. state%nfev <= most_counted &
+                    .and. state%njev >= 0 .and. state%njev <= most_counted &
+                    .and. state%iteration >= 1 .and. state%iteration <= most_counted
             if (header%columns /= 0) sound = sound .and. state%request == wants_differences
         end associate
     end function header_is_sound

@@ -118,16 +118,34 @@ def test_an_end_that_is_no_solution_warns_at_the_callers_line() -> None:
     assert caught[0].filename == __file__
 
 
-def test_infinite_parameters_have_points_that_are_alike() -> None:
-    """What is told of a point is told of all columns that it is for."""
-    solve = Solve([np.inf, 1.0, np.inf], 3)
-    solve.tell(solve.ask(), np.ones((1, 3)))
-    points = solve.ask()
-    assert_same(points[0], points[2])
-    solve.tell(points[:1], np.ones((1, 3)))
-    assert_same(solve.ask(), points[1:2])
-    solve.tell(points[1:2], np.ones((1, 3)))
-    assert (solve.nfev, solve.ier) == (4, 4)
+@pytest.mark.parametrize(
+    "x0", [[1.0, np.inf, np.inf], [np.inf, 1.0, np.inf], [np.nan, np.nan], [-np.inf, np.inf, 2.0]],
+    ids=str,
+)
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@np.errstate(invalid="ignore")
+def test_parameters_that_are_not_finite(x0: list[float], at_once: bool) -> None:
+    """The points of several columns are x itself then: told once each, they are those columns."""
+
+    def func(p: Array) -> Array:
+        return np.append(np.tanh(p), 1.0)
+
+    solve = Solve(x0, len(x0) + 1)
+    while (points := solve.ask()) is not None:
+        if at_once:
+            solve.tell(points, [func(point) for point in points])
+            continue
+        for point in points:
+            solve.tell([point], [func(point)])
+    assert_same(solve.result(), leastsq(func, x0, full_output=True))
+
+
+def test_an_infinite_parameter_is_no_point_without_its_step() -> None:
+    solve = Solve([-np.inf, 1.0], 3)
+    solve.tell(solve.ask(), [[1.0, 2.0, 3.0]])
+    with pytest.raises(ValueError, match="was not asked"):
+        solve.tell([[-np.inf, 1.0]], [[1.0, 2.0, 3.0]])
 
 
 # What it shows

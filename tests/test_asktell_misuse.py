@@ -70,13 +70,19 @@ def test_residuals_that_are_no_numbers(where: str) -> None:
     k = len(points)
     for wrong in (np.zeros((k, 40), complex), np.full((k, 40), "a"), np.zeros((k, 40), object),
                   np.zeros((k, 40), np.longdouble), None, [[1.0], [1.0, 2.0]]):  # fmt: skip
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^values is not a proper array of floats"):
             solve.tell(points, wrong)
         assert state(solve) == before
     for wrong in (points.astype(complex), None, points.astype(object)):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^points is not a proper array of floats"):
             solve.tell(wrong, np.zeros((k, 40)))
         assert state(solve) == before
+
+
+def test_points_are_shown_as_they_were_compared() -> None:
+    solve = Solve([0.1, 0.2], 3)
+    text = refused(solve, solve.ask().astype(np.float32), [[1.0, 2.0, 3.0]])
+    assert "[0.10000000149011612, 0.20000000298023224] was not asked" in text
 
 
 def test_after_the_end_nothing_is_taken() -> None:
@@ -109,7 +115,7 @@ def test_values_of_other_kinds() -> None:
     [
         (([1.0, 2.0], 1), {}, TypeError, "N=2 must not exceed func output vector length M=1"),
         (([1.0], -3), {}, TypeError, "N=1 must not exceed func output vector length M=-3"),
-        (([1.0], 2.0), {}, TypeError, "integer"),
+        (([1.0], 2.0), {}, TypeError, r"^m must be an integer, not 2\.0$"),
         (([1.0], 2**31), {}, OverflowError, "m=2147483648"),
         (([1j], 2), {}, TypeError, "complex128"),
         (([], 2), {}, TypeError, r"^Improper input parameters. x0 must not be empty\.$"),

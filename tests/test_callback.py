@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import sys
 import weakref
 
 import numpy as np
@@ -163,6 +164,29 @@ def test_a_callable_without_a_signature() -> None:
         inspect.signature(max)
     want = leastsq(decay, START, full_output=True)
     assert_same(leastsq(decay, START, callback=max, full_output=True), want)
+
+
+@asks
+def test_a_signature_that_cannot_be_read_is_no_error() -> None:
+    class Strange:
+        __signature__ = property(lambda self: {}["nothing"])
+
+        def __call__(self, *given: object) -> None:
+            assert len(given) == 1
+
+    leastsq(decay, START, callback=Strange())
+
+
+@asks
+def test_annotations_that_only_a_type_checker_knows() -> None:
+    seen: list[object] = []
+    names = {"seen": seen}
+    unknown = "OptimizeResult" if sys.version_info >= (3, 14) else "'OptimizeResult'"
+    look = f"def look(intermediate_result: {unknown}): seen.append(intermediate_result)"
+    exec(look, names)  # noqa: S102
+    leastsq(decay, START, callback=names["look"])
+    assert all(type(item) is IntermediateResult for item in seen)
+    assert seen
 
 
 @asks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import pickle
@@ -212,8 +213,14 @@ def test_results_of_other_kinds() -> None:
 def test_too_few_and_too_many_results(
     change: Callable[[list[Any]], list[Any]], count: int, kind: type
 ) -> None:
-    with pytest.raises(ValueError, match=f"^workers returned {count} results for 3 points$"):
+    words = f"{count} results or more" if count > 3 else f"{count} results"
+    with pytest.raises(ValueError, match=f"^workers returned {words} for 3 points$"):
         leastsq(decay, START, workers=lambda f, points: kind(change(eager(f, points))))
+
+
+def test_endless_results() -> None:
+    with pytest.raises(ValueError, match="4 results or more for 3 points"):
+        leastsq(decay, START, workers=lambda f, points: itertools.cycle(eager(f, points)))
 
 
 def test_one_parameter_is_one_point() -> None:
@@ -298,8 +305,11 @@ def test_not_callable(wrong: object) -> None:
 
 def test_results_that_cannot_be_iterated() -> None:
     for wrong in (None, 5):
-        with pytest.raises(TypeError, match="iterable"):
+        text = f"^workers must return an iterable of results, not {wrong}$"
+        with pytest.raises(TypeError, match=text):
             leastsq(decay, START, workers=lambda f, points, wrong=wrong: wrong)
+    with ThreadPoolExecutor() as pool, pytest.raises(TypeError, match="not a proper array"):
+        leastsq(decay, START, workers=lambda f, points: [pool.submit(f, p) for p in points])
 
 
 def test_without_effect_with_dfun() -> None:

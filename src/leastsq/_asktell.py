@@ -181,7 +181,7 @@ class LevenbergMarquardt:
         unasked = _minpack.tell(self._state, points, values)
         if unasked is None:
             return
-        given = np.asarray(points)[unasked]
+        given = np.asarray(points, float)[unasked]
         raise ValueError(
             f"points[{unasked}] = {_shown(given)} was not asked; asked and not yet told: "
             f"{_shown(self.ask())}"

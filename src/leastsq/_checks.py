@@ -32,7 +32,10 @@ def as_number(name: str, value: SupportsFloat) -> float:
 
 def as_c_int(name: str, value: SupportsIndex) -> int:
     """Return an int from anything with `__index__` that fits a C int."""
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {value!r}") from None
     if not -INT_MAX - 1 <= number <= INT_MAX:
         raise OverflowError(f"{name}={number} is more than a C int can hold")
     return number

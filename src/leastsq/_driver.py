@@ -4,6 +4,7 @@ Without them the driver is compiled, _solve.c.
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,6 +16,9 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector, require_bundled
 from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
+
+if sys.version_info >= (3, 14):
+    import annotationlib
 
 __all__ = ["Callback", "IntermediateResult", "Request", "Residual", "Workers", "solve"]
 
@@ -89,6 +93,7 @@ def solve(
     """Do as `_minpack.solve` does, x becoming the solution; info is -2 where callback stopped."""
     func, args, dfun, _, vectorized = functions
     _check(callback, workers, vectorized)
+    progress = None if callback is None else _Progress(callback)
     fvec, relative_error = _minpack.first_residual(func, x, args, vectorized)
     state = None
     if x.size > 0:
@@ -96,7 +101,6 @@ def solve(
         state = _minpack.begin(x, fvec.size, dfun is not None, *numbers, step_from)
     if state is None or _minpack.status(state)[0] == Request.NOTHING:
         return _improper(functions, x, fvec)
-    progress = None if callback is None else _Progress(callback)
     at_once, stopped = callback is None and workers is None, False
     request = _minpack.put(state, 0, fvec)
     while request != Request.NOTHING and not stopped:
@@ -129,14 +133,22 @@ def _check(callback: object, workers: object, vectorized: bool) -> None:
 def _put_differences(state: object, evaluation: _Evaluation, workers: Workers) -> int:
     """Let workers evaluate the points of a difference Jacobian; return what is wanted next."""
     points = _minpack.points(state)
+    returned = workers(evaluation, [point.copy() for point in points])
+    try:
+        results = iter(returned)
+    except TypeError:
+        raise TypeError(
+            f"workers must return an iterable of results, not {returned!r}"
+        ) from None
     request, count = int(Request.DIFFERENCES), 0
-    for result in workers(evaluation, [point.copy() for point in points]):
+    for result in results:
         if isinstance(result, _RaisedStopIteration):
             raise result.error
-        if count < len(points):
-            request = _minpack.put(state, count, result)
+        if count == len(points):
+            raise ValueError(f"workers returned {count + 1} results or more for {count} points")
+        request = _minpack.put(state, count, result)
         count += 1
-    if count != len(points):
+    if count < len(points):
         raise ValueError(f"workers returned {count} results for {len(points)} points")
     return request
 
@@ -147,11 +159,7 @@ class _Progress:
     def __init__(self, callback: Callback) -> None:
         self.callback = callback
         self.steps = 0
-        try:
-            parameters = list(inspect.signature(callback).parameters.values())
-        except (TypeError, ValueError):  # nobody knows them of some builtins
-            parameters = []
-        sole = parameters[0] if len(parameters) == 1 else None
+        sole = _sole_parameter(callback)
         self.wants_all = (
             sole is not None
             and sole.name == "intermediate_result"
@@ -181,6 +189,18 @@ class _Progress:
             self.callback(result)
         else:
             self.callback(intermediate_result=result)
+
+
+def _sole_parameter(function: Callable[..., object]) -> inspect.Parameter | None:
+    """Return the only parameter of a function, if it has one and that can be known."""
+    annotated: dict[str, Any] = {}
+    if sys.version_info >= (3, 14):  # names that only a type checker knows are none of our business
+        annotated["annotation_format"] = annotationlib.Format.FORWARDREF
+    try:
+        parameters = list(inspect.signature(function, **annotated).parameters.values())
+    except Exception:  # whatever stands in the way
+        return None
+    return parameters[0] if len(parameters) == 1 else None
 
 
 def _improper(functions: Functions, x: Vector, fvec: Vector) -> Outcome:

@@ -166,7 +166,8 @@ def leastsq(
     workers : map-like callable, optional
         ``workers(f, points)`` returns f(p) for each p of a list, in order, at once or lazily: a
         pool's or an executor's map. The N calls of func for a difference Jacobian go through it,
-        all others are made here. f can be pickled if func and args can. No effect with Dfun.
+        all others are made here. f can be pickled if func and args can. An array that func
+        returns must stay as it is until all are there. No effect with Dfun.
     vectorized : bool, default False
         Whether func and Dfun take S points at once: p of shape (N, S, 1), so that p[0], p[1], ...
         broadcast against arrays of samples. func returns (S, M), Dfun (S, M, N), with col_deriv

@@ -98,7 +98,7 @@ static int convert_residual(PyArrayObject *array, npy_intp m, double *out)
 {
     PyArrayObject *doubles;
 
-    if (PyArray_NDIM(array) <= 1 && !is_none(array) && !same_size(array, m))
+    if (PyArray_NDIM(array) <= 1 && PyArray_TYPE(array) != NPY_OBJECT && !same_size(array, m))
         return -1;
     doubles = as_doubles(array, 1, leastsq_result);
     if (doubles == NULL)

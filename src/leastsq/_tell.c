@@ -10,30 +10,44 @@ static int same(double a, double b)
     return a == b || (a != a && b != b);
 }
 
-/* What a point is for beside a column of a difference Jacobian. */
-enum { NOT_ASKED = -1, NOT_FINITE = -2 };
+enum { NOT_ASKED = -1 };
 
-/* The column that a point is for, or NOT_ASKED. A step in a parameter that is not finite changes
- * nothing: the point that is x itself is for the columns of all of those, NOT_FINITE. */
-static int column_of(const Solve *solve, const leastsq_view *view, const double *point,
+/* Whether the step of a parameter changes nothing, as in one that is not finite: all such columns
+ * have x itself as their point. */
+static int step_is_lost(const Solve *solve, const leastsq_view *view, int j, double *scratch)
+{
+    if (isfinite(view->x[j]))
+        return 0;
+    leastsq_difference_point(solve->block, j, scratch);
+    return same(scratch[j], view->x[j]);
+}
+
+/* The column of a difference Jacobian that a point is for, or NOT_ASKED. Where it is for several,
+ * which is where x is told, each of them has its turn: from tells where to look. */
+static int column_of(const Solve *solve, const leastsq_view *view, const double *point, int *from,
                      double *scratch)
 {
-    int stepped = -1;
+    int column = NOT_ASKED;
 
     for (int i = 0; i < view->n; i++)
         if (!same(point[i], view->x[i])) {
-            if (stepped >= 0)
+            if (column != NOT_ASKED)
                 return NOT_ASKED;
-            stepped = i;
+            column = i;
         }
-    if (stepped >= 0) {
-        leastsq_difference_point(solve->block, stepped, scratch);
-        return same(point[stepped], scratch[stepped]) ? stepped : NOT_ASKED;
+    if (column != NOT_ASKED) {
+        leastsq_difference_point(solve->block, column, scratch);
+        return same(point[column], scratch[column]) ? column : NOT_ASKED;
     }
     for (int j = 0; j < view->n; j++)
-        if (!isfinite(view->x[j]))
-            return NOT_FINITE;
-    return NOT_ASKED;
+        if (step_is_lost(solve, view, j, scratch)) {
+            column = j; /* told before, unless another is found */
+            if (j >= *from && !view->given[j]) {
+                *from = j + 1;
+                break;
+            }
+        }
+    return column;
 }
 
 /* What is told, its points found among those that were asked. */
@@ -49,6 +63,7 @@ static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
 {
     const double *point = PyArray_DATA(told->points);
     double *scratch = PyMem_New(double, view->n);
+    int from = 0;
 
     told->columns = PyMem_New(int, told->count);
     if (scratch == NULL || told->columns == NULL) {
@@ -60,7 +75,7 @@ static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
         int column = 0;
 
         if (view->request == LEASTSQ_WANTS_DIFFERENCES)
-            column = column_of(solve, view, point, scratch);
+            column = column_of(solve, view, point, &from, scratch);
         else
             for (int j = 0; j < view->n; j++)
                 if (!same(point[j], view->point[j]))
@@ -117,10 +132,7 @@ static int take_columns(Solve *solve, const leastsq_view *view, const Told *told
         leastsq_keep_factors(solve, view->fjac, view->m, view->n) < 0)
         return -1;
     for (npy_intp i = 0; i < told->count; i++, values += view->m)
-        for (int j = 0; j < view->n; j++)
-            if (told->columns[i] == j ||
-                (told->columns[i] == NOT_FINITE && !isfinite(view->x[j])))
-                leastsq_difference_column(solve->block, j, values);
+        leastsq_difference_column(solve->block, told->columns[i], values);
     return 0;
 }
 
