@@ -10,6 +10,7 @@ module leastsq_workspace
     private
 
     public :: workspace_header, workspace_size, open_workspace, layout_version, header_bytes
+    public :: place_of_x, place_of_fvec, place_of_fjac
 
     !> The first word of a block: the letters of leastsq and the version of its layout, 1.
     integer(c_int64_t), parameter :: layout_version = int(z'017173747361656C', c_int64_t)
@@ -28,6 +29,8 @@ module leastsq_workspace
     integer(c_int64_t), parameter :: real_bytes = storage_size(0.0_wp)/8
     integer(c_size_t), parameter :: header_bytes = storage_size(workspace_header())/8
     integer(c_int64_t), parameter :: header_reals = header_bytes/real_bytes
+
+    integer(c_int64_t), parameter :: place_of_x = header_reals + 1  !! in a block as reals
 
 contains
 
@@ -54,20 +57,36 @@ contains
         integer(c_int), intent(out), optional, pointer :: given(:)   !! columns given are 1; (n)
 
         integer(c_int), pointer, contiguous :: integers(:)
-        integer(c_int64_t) :: x, fvec, fjac, m, n
+        integer(c_int64_t) :: fvec, fjac, m, n
 
         call c_f_pointer(c_loc(block), header)
         if (.not. present(arrays)) return
         m = header%m
         n = header%n
-        x = header_reals + 1
-        fvec = x + 6*n
-        fjac = fvec + 2*m
+        fvec = place_of_fvec(header)
+        fjac = place_of_fjac(header)
         call c_f_pointer(c_loc(block(fjac + m*n)), integers, [2*header%n])
-        call associate_arrays(header%m, header%n, header%m, block(x), block(fvec), block(fjac), &
-                              block(x + n), block(x + 2*n), integers, block(x + 3*n), &
-                              block(x + 4*n), block(x + 5*n), block(fvec + m), arrays)
+        call associate_arrays(header%m, header%n, header%m, block(place_of_x), block(fvec), &
+                              block(fjac), block(place_of_x + n), block(place_of_x + 2*n), &
+                              integers, block(place_of_x + 3*n), block(place_of_x + 4*n), &
+                              block(place_of_x + 5*n), block(fvec + m), arrays)
         if (present(given)) given => integers(header%n + 1:)
     end subroutine open_workspace
+
+    !> Where fvec begins in a block of reals.
+    pure function place_of_fvec(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_x + 6*int(header%n, c_int64_t)
+    end function place_of_fvec
+
+    !> Where fjac begins in a block of reals, after fvec and wa4.
+    pure function place_of_fjac(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_fvec(header) + 2*int(header%m, c_int64_t)
+    end function place_of_fjac
 
 end module leastsq_workspace

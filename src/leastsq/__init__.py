@@ -10,16 +10,20 @@ from leastsq._asktell import LevenbergMarquardt
 from leastsq._config import __version__, get_include, get_library_dir, show_config
 from leastsq._driver import IntermediateResult
 from leastsq._leastsq import leastsq
+from leastsq._many import leastsq_many
+from leastsq._many_result import LeastsqManyResult
 from leastsq._outcome import InfoDict
 
 __all__ = [
     "InfoDict",
     "IntermediateResult",
+    "LeastsqManyResult",
     "LevenbergMarquardt",
     "__version__",
     "get_include",
     "get_library_dir",
     "leastsq",
+    "leastsq_many",
     "minpack",
     "show_config",
 ]

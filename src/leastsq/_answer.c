@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-#define FUNC_VECTORIZED "What func returns with vectorized=True"
-#define DFUN_VECTORIZED "What Dfun returns with vectorized=True"
-
 /* The methods below are for a solve that one driver has for itself: no critical sections. */
 
 /* put(solve, j, result) -> what is wanted next
@@ -85,7 +82,7 @@ static int answer_vectorized(UserFunctions *user, Solve *solve, const leastsq_vi
 
     if (hand_out_points(user, solve, view, k) < 0)
         return -1;
-    array = call_vectorized(user, user->func, 2, shape, FUNC_VECTORIZED);
+    array = call_vectorized(user, user->func, 2, shape, LEASTSQ_FUNC_VECTORIZED);
     if (array == NULL)
         return -1;
     rows = PyArray_DATA(array);
@@ -107,7 +104,7 @@ static int answer_jacobian_vectorized(UserFunctions *user, const Solve *solve,
     if (hand_out_points(user, solve, view, 1) < 0)
         return -1;
     jacobian = call_vectorized(user, user->dfun, 3, user->transposed ? columns : rows,
-                               DFUN_VECTORIZED);
+                               LEASTSQ_DFUN_VECTORIZED);
     if (jacobian == NULL)
         return -1;
     leastsq_copy_jacobian(PyArray_DATA(jacobian), view->m, view->n, user->transposed,
@@ -189,7 +186,8 @@ static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n
     Py_XDECREF(result);
     if (array == NULL)
         return NULL;
-    rows = leastsq_exact_doubles((PyObject *)array, leastsq_result, 2, shape, FUNC_VECTORIZED);
+    rows = leastsq_exact_doubles((PyObject *)array, leastsq_result, 2, shape,
+                                 LEASTSQ_FUNC_VECTORIZED);
     if (rows != NULL)
         row = PyArray_Ravel(rows, NPY_CORDER);
     fvec = row == NULL ? NULL : leastsq_as_residual(row, n, relative_error);

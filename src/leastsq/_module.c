@@ -16,9 +16,6 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
     return -1;
 }
 
-/* Of the core, fortran/covar.f90, but for this module alone. */
-void leastsq_covariance(int n, double *r, const int *ipvt, double *work);
-
 /* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
 PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
 {
@@ -53,18 +50,6 @@ PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
     return vector;
 }
 
-/* Copies R, (n, m) by columns, to the upper triangle of an n x n matrix; 0 where its diagonal has
- * an exact zero, and nothing of use was copied. */
-static int copy_triangle(const double *fjac, npy_intp m, npy_intp n, double *r)
-{
-    for (npy_intp j = 0; j < n; j++) {
-        if (fjac[j * m + j] == 0.0)
-            return 0;
-        memcpy(r + j * n, fjac + j * m, (size_t)(j + 1) * sizeof(double));
-    }
-    return 1;
-}
-
 /* covariance(fjac, ipvt) -> (J^T J)^-1, shape (n, n), or None where R is singular */
 PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
@@ -87,7 +72,8 @@ PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args
     if (cov == NULL || work == NULL || from_one == NULL) {
         Py_CLEAR(cov);
         PyErr_NoMemory();
-    } else if (copy_triangle(PyArray_DATA(fjac), m, n, PyArray_DATA((PyArrayObject *)cov))) {
+    } else if (leastsq_copy_triangle(PyArray_DATA(fjac), m, n,
+                                     PyArray_DATA((PyArrayObject *)cov))) {
         for (npy_intp j = 0; j < n; j++)
             from_one[j] = ipvt[j] + 1;
         leastsq_covariance((int)n, PyArray_DATA((PyArrayObject *)cov), from_one, work);

@@ -335,3 +335,13 @@ int leastsq_is_finite(npy_intp m, npy_intp n, const double *x, const double *fve
     }
     return isfinite(leastsq_enorm((int)m, fvec));
 }
+
+int leastsq_copy_triangle(const double *fjac, npy_intp m, npy_intp n, double *r)
+{
+    for (npy_intp j = 0; j < n; j++) {
+        if (fjac[j * m + j] == 0.0)
+            return 0;
+        memcpy(r + j * n, fjac + j * m, (size_t)(j + 1) * sizeof(double));
+    }
+    return 1;
+}

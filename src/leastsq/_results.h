@@ -48,6 +48,13 @@ void leastsq_copy_jacobian(const double *jacobian, npy_intp m, npy_intp n, int b
 int leastsq_store_jacobian(PyObject *result, PyObject *dfun, npy_intp m, npy_intp n,
                            int transposed, double *out);
 
+/* Of the core, fortran/covar.f90, but not part of leastsq.h. */
+void leastsq_covariance(int n, double *r, const int *ipvt, double *work);
+
+/* Copies R, (n, m) by columns, to the upper triangle of an n x n matrix; 0 where its diagonal has
+ * an exact zero, and nothing of use was copied. */
+int leastsq_copy_triangle(const double *fjac, npy_intp m, npy_intp n, double *r);
+
 /* Whether x, R and the norm of fvec are finite. In R one sees every column norm of the Jacobian. */
 int leastsq_is_finite(npy_intp m, npy_intp n, const double *x, const double *fvec,
                       const double *fjac);

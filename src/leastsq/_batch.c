@@ -1,0 +1,616 @@
+/* A batch: many solves of one size in step, each in a slot of its own, for leastsq_many().
+ *
+ * Slots are answered, by a vectorized function all at once or by a function of one point each, and
+ * resumed together. A solve that has ended leaves its results, and the last slot moves into its
+ * place: a block of workspace has no addresses in it. A batch belongs to one call of leastsq_many:
+ * no critical sections. */
+#include "_ask.h"
+#include "_methods.h"
+#include "_trampoline.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CAPSULE "leastsq._minpack.batch"
+
+/* Of the core, fortran/batch.f90, which says what they do. */
+void leastsq_batch_points(double *block, double *point, double *stepped);
+void leastsq_batch_put(double *block, const double *residual);
+void leastsq_batch_column(double *block, int j, const double *residual);
+int leastsq_batch_resume(double *block, int flag);
+
+/* Beside the requests of leastsq.h: the residual at the start. */
+enum { WANTS_FIRST_RESIDUAL = 4 };
+
+/* What NaNs in the residual at the start are: samples like others, left out, or an error. */
+enum { PROPAGATE, OMIT, RAISE };
+
+enum { STOPPED = -2 }; /* ier of a solve that was not finished */
+
+/* What has become of a slot's request. */
+enum { UNANSWERED, ANSWERED, FAILED, REFUSED, HAS_NAN };
+
+/* Arrays of the caller's, a row a problem; cov is NULL where it is not wanted. */
+typedef struct {
+    double *x, *cov, *variance, *ssq;
+    npy_int64 *dof;
+    npy_int32 *ier, *nfev, *njev;
+    npy_bool *success;
+} Results;
+
+typedef struct {
+    int slots, active;   /* there are, and in use from the first on */
+    int m, n, analytic, maxfev, nan_policy;
+    double ftol, xtol, gtol, factor, epsfcn;
+    const double *diag;
+    size_t size;         /* of a block, in doubles */
+    double *blocks;      /* one a slot */
+    double *weights;     /* m a slot, or NULL */
+    npy_int64 *problem;  /* that a slot works on */
+    int *request, *answer; /* of a slot */
+    double *scratch;     /* n*n + n + 2*m numbers */
+    Results results;
+    PyObject *keep;      /* what owns the arrays */
+} Batch;
+
+static void free_batch(PyObject *capsule)
+{
+    Batch *batch = PyCapsule_GetPointer(capsule, CAPSULE);
+
+    PyMem_Free(batch->blocks);
+    PyMem_Free(batch->weights);
+    PyMem_Free(batch->problem);
+    PyMem_Free(batch->request);
+    PyMem_Free(batch->scratch);
+    Py_XDECREF(batch->keep);
+    PyMem_Free(batch);
+}
+
+static Batch *batch_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
+                       Py_ssize_t wanted)
+{
+    if (leastsq_check_nargs(method, nargs, wanted) < 0)
+        return NULL;
+    return PyCapsule_GetPointer(args[0], CAPSULE);
+}
+
+static double *block_of(const Batch *batch, int slot)
+{
+    return batch->blocks + (size_t)slot * batch->size;
+}
+
+static double *weights_of(const Batch *batch, int slot)
+{
+    return batch->weights == NULL ? NULL : batch->weights + (size_t)slot * (size_t)batch->m;
+}
+
+static void *numbers(PyObject *array)
+{
+    return array == Py_None ? NULL : PyArray_DATA((PyArrayObject *)array);
+}
+
+static int allocate(Batch *batch, int weighted)
+{
+    const size_t slots = (size_t)batch->slots, m = (size_t)batch->m, n = (size_t)batch->n;
+
+    batch->size = leastsq_workspace_size(batch->m, batch->n) / sizeof(double);
+    if (batch->size > 0 && batch->size <= PY_SSIZE_T_MAX / sizeof(double) / slots)
+        batch->blocks = PyMem_New(double, slots * batch->size);
+    if (weighted)
+        batch->weights = PyMem_New(double, slots * m);
+    batch->problem = PyMem_New(npy_int64, slots);
+    batch->request = PyMem_New(int, 2 * slots);
+    batch->scratch = PyMem_New(double, n * n + n + 2 * m);
+    if (batch->blocks == NULL || (weighted && batch->weights == NULL) || batch->problem == NULL ||
+        batch->request == NULL || batch->scratch == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    batch->answer = batch->request + slots;
+    return 0;
+}
+
+/* The arguments of batch by their places, and the results by theirs. */
+enum { SLOTS, M, N, ANALYTIC, WEIGHTED, NAN_POLICY, SETTINGS, RESULTS, NARGS };
+enum { R_X, R_COV, R_VARIANCE, R_SSQ, R_DOF, R_IER, R_NFEV, R_NJEV, R_SUCCESS, NRESULTS };
+
+/* batch(slots, m, n, analytic, weighted, nan_policy, settings, results) -> batch
+ * settings: ftol, xtol, gtol, maxfev, factor, diag or None, epsfcn. results: arrays, a row
+ * a problem, for x, cov or None, its diagonal, ssq, dof, ier, nfev, njev, success. */
+PyObject *leastsq_py_batch(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *capsule, *diag, *array[NRESULTS];
+    Batch *batch;
+
+    if (leastsq_check_nargs("batch", nargs, NARGS) < 0)
+        return NULL;
+    batch = PyMem_Calloc(1, sizeof(Batch));
+    if (batch == NULL)
+        return PyErr_NoMemory();
+    capsule = PyCapsule_New(batch, CAPSULE, free_batch);
+    if (capsule == NULL) {
+        PyMem_Free(batch);
+        return NULL;
+    }
+    batch->slots = (int)PyLong_AsLong(args[SLOTS]);
+    batch->m = (int)PyLong_AsLong(args[M]);
+    batch->n = (int)PyLong_AsLong(args[N]);
+    batch->analytic = args[ANALYTIC] == Py_True;
+    batch->nan_policy = (int)PyLong_AsLong(args[NAN_POLICY]);
+    for (int i = 0; i < NRESULTS; i++)
+        array[i] = PyTuple_GET_ITEM(args[RESULTS], i);
+    batch->results = (Results){numbers(array[R_X]),    numbers(array[R_COV]),
+                               numbers(array[R_VARIANCE]), numbers(array[R_SSQ]),
+                               numbers(array[R_DOF]),  numbers(array[R_IER]),
+                               numbers(array[R_NFEV]), numbers(array[R_NJEV]),
+                               numbers(array[R_SUCCESS])};
+    batch->keep = PyTuple_Pack(2, args[SETTINGS], args[RESULTS]);
+    if (batch->keep == NULL ||
+        !PyArg_ParseTuple(args[SETTINGS], "dddidOd", &batch->ftol, &batch->xtol, &batch->gtol,
+                          &batch->maxfev, &batch->factor, &diag, &batch->epsfcn) ||
+        allocate(batch, args[WEIGHTED] == Py_True) < 0) {
+        Py_DECREF(capsule);
+        return NULL;
+    }
+    batch->diag = numbers(diag);
+    return capsule;
+}
+
+/* How many samples have a weight that is not zero, and whether all are finite and none negative. */
+static npy_intp count_samples(const double *weights, int m, int *proper)
+{
+    npy_intp count = 0;
+
+    *proper = 1;
+    for (int i = 0; i < m; i++) {
+        *proper = *proper && weights[i] >= 0.0 && !isinf(weights[i]);
+        count += weights[i] != 0.0;
+    }
+    return count;
+}
+
+/* batch_fill(batch, problems, x, weights) -> slots in use
+ * Begins as many problems as there are rows of x and of weights, which may be None; one whose
+ * weights are no weights, or too few, has ended. */
+PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_fill", args, nargs, 4);
+    const npy_int64 *problems;
+    const double *x, *weights;
+    npy_intp count;
+
+    if (batch == NULL)
+        return NULL;
+    problems = numbers(args[1]);
+    x = numbers(args[2]);
+    weights = numbers(args[3]);
+    count = PyArray_SIZE((PyArrayObject *)args[1]);
+    for (npy_intp i = 0; i < count && batch->active < batch->slots; i++, x += batch->n) {
+        npy_intp samples = batch->m;
+        const int slot = batch->active;
+        int proper = 1;
+
+        if (weights != NULL) {
+            const double *row = weights + (size_t)i * (size_t)batch->m;
+
+            samples = count_samples(row, batch->m, &proper);
+            memcpy(weights_of(batch, slot), row, (size_t)batch->m * sizeof(double));
+        } else
+            for (int j = 0; batch->weights != NULL && j < batch->m; j++)
+                weights_of(batch, slot)[j] = 1.0;
+        batch->results.dof[problems[i]] = samples - batch->n;
+        if (samples < batch->n || !proper) {
+            batch->results.ier[problems[i]] = LEASTSQ_IMPROPER_INPUT;
+            continue;
+        }
+        batch->problem[slot] = problems[i];
+        batch->answer[slot] = UNANSWERED;
+        batch->request[slot] = WANTS_FIRST_RESIDUAL;
+        leastsq_start(block_of(batch, slot), batch->m, batch->n, x, batch->ftol, batch->xtol,
+                      batch->gtol, batch->maxfev, batch->epsfcn, batch->diag,
+                      batch->diag == NULL ? 1 : 2, batch->factor, batch->analytic);
+        batch->active++;
+    }
+    return PyLong_FromLong(batch->active);
+}
+
+/* Whether a slot wants that and has no answer yet. */
+static int is_wanting(const Batch *batch, int slot, long request)
+{
+    const int wanted = batch->request[slot];
+
+    return batch->answer[slot] == UNANSWERED &&
+           (wanted == request ||
+            (wanted == WANTS_FIRST_RESIDUAL && request == LEASTSQ_WANTS_RESIDUAL));
+}
+
+/* batch_wanting(batch, request) -> slots that want it and have no answer yet, their problems */
+PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                   Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_wanting", args, nargs, 2);
+    PyObject *slots, *problems;
+    npy_intp count = 0;
+    long request;
+
+    if (batch == NULL)
+        return NULL;
+    request = PyLong_AsLong(args[1]);
+    for (int i = 0; i < batch->active; i++)
+        count += is_wanting(batch, i, request);
+    slots = PyArray_SimpleNew(1, &count, NPY_INT32);
+    problems = PyArray_SimpleNew(1, &count, NPY_INT64);
+    if (slots != NULL && problems != NULL) {
+        npy_int32 *slot = numbers(slots);
+        npy_int64 *problem = numbers(problems);
+
+        for (int i = 0; i < batch->active; i++)
+            if (is_wanting(batch, i, request)) {
+                *slot++ = i;
+                *problem++ = batch->problem[i];
+            }
+    }
+    return Py_BuildValue("NN", slots, problems);
+}
+
+/* batch_points(batch, slots) -> p, shape (n, k, 1), and stepped, shape (n, k)
+ * p: the points of these slots. stepped: each parameter with its difference step, if a difference
+ * Jacobian is wanted. */
+PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                  Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_points", args, nargs, 2);
+    const npy_int32 *slot;
+    npy_intp shape[3] = {0, 0, 1};
+    PyObject *points, *stepped;
+
+    if (batch == NULL)
+        return NULL;
+    slot = numbers(args[1]);
+    shape[0] = batch->n;
+    shape[1] = PyArray_SIZE((PyArrayObject *)args[1]);
+    points = PyArray_SimpleNew(3, shape, NPY_DOUBLE);
+    stepped = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    if (points != NULL && stepped != NULL) {
+        double *p = numbers(points), *q = numbers(stepped);
+        double *point = batch->scratch, *with_step = batch->scratch + batch->n;
+
+        for (npy_intp k = 0; k < shape[1]; k++) {
+            leastsq_batch_points(block_of(batch, slot[k]), point, with_step);
+            for (int i = 0; i < batch->n; i++) {
+                p[i * shape[1] + k] = point[i];
+                q[i * shape[1] + k] = with_step[i];
+            }
+        }
+    }
+    return Py_BuildValue("NN", points, stepped);
+}
+
+/* Multiplies columns by weights; a weight of zero makes zero of anything. */
+static void weigh(const double *weights, int m, int columns, double *values)
+{
+    for (int j = 0; weights != NULL && j < columns; j++, values += m)
+        for (int i = 0; i < m; i++)
+            values[i] = weights[i] == 0.0 ? 0.0 : weights[i] * values[i];
+}
+
+/* Looks for NaNs in the residual at the start, and leaves them out where that is wished: what the
+ * slot's answer becomes. */
+static int admit(Batch *batch, int slot, const double *fvec)
+{
+    double *weights = weights_of(batch, slot);
+    npy_intp samples;
+    int proper;
+
+    if (batch->nan_policy == PROPAGATE)
+        return ANSWERED;
+    for (int i = 0; i < batch->m; i++)
+        if (isnan(fvec[i]) && (weights == NULL || weights[i] != 0.0)) {
+            if (batch->nan_policy == RAISE)
+                return HAS_NAN;
+            weights[i] = 0.0;
+        }
+    if (batch->nan_policy == RAISE)
+        return ANSWERED;
+    samples = count_samples(weights, batch->m, &proper);
+    batch->results.dof[batch->problem[slot]] = samples - batch->n;
+    return samples < batch->n ? REFUSED : ANSWERED;
+}
+
+/* Takes a residual: at the point of a column of a difference Jacobian, or, with -1, at the one that
+ * is wanted. */
+static void take_residual(Batch *batch, int slot, int column, const double *residual)
+{
+    const double *weights = weights_of(batch, slot);
+    double *weighted = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1);
+
+    if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
+        batch->answer[slot] = admit(batch, slot, residual);
+    else if (column < 0 || column == batch->n - 1)
+        batch->answer[slot] = ANSWERED;
+    if (weights != NULL) {
+        memcpy(weighted, residual, (size_t)batch->m * sizeof(double));
+        weigh(weights, batch->m, 1, weighted);
+        residual = weighted;
+    }
+    if (column < 0)
+        leastsq_batch_put(block_of(batch, slot), residual);
+    else
+        leastsq_batch_column(block_of(batch, slot), column, residual);
+}
+
+/* A problem whose residual at the start has a NaN that is refused, or -1. */
+static PyObject *refused_problem(const Batch *batch)
+{
+    for (int slot = 0; slot < batch->active; slot++)
+        if (batch->answer[slot] == HAS_NAN)
+            return PyLong_FromLongLong(batch->problem[slot]);
+    return PyLong_FromLong(-1);
+}
+
+/* batch_put(batch, slots, column, result) -> a problem whose residual is refused, or -1
+ * result: a vectorized func's for these slots, at what batch_points gives. */
+PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_put", args, nargs, 4);
+    const npy_int32 *slot;
+    npy_intp shape[2];
+    PyArrayObject *rows;
+    const double *row;
+    int column;
+
+    if (batch == NULL)
+        return NULL;
+    slot = numbers(args[1]);
+    column = (int)PyLong_AsLong(args[2]);
+    shape[0] = PyArray_SIZE((PyArrayObject *)args[1]);
+    shape[1] = batch->m;
+    rows = leastsq_exact_doubles(args[3], leastsq_result, 2, shape, LEASTSQ_FUNC_VECTORIZED);
+    if (rows == NULL)
+        return NULL;
+    row = PyArray_DATA(rows);
+    for (npy_intp k = 0; k < shape[0]; k++, row += batch->m)
+        take_residual(batch, slot[k], column, row);
+    Py_DECREF(rows);
+    return refused_problem(batch);
+}
+
+/* batch_put_jacobian(batch, slots, result, transposed)
+ * result: a vectorized Dfun's for these slots. */
+PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                        Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_put_jacobian", args, nargs, 4);
+    const npy_int32 *slot;
+    npy_intp k, by_rows[3], by_columns[3];
+    PyArrayObject *jacobians;
+    const double *all;
+    size_t m, n;
+
+    if (batch == NULL)
+        return NULL;
+    slot = numbers(args[1]);
+    k = by_rows[0] = by_columns[1] = PyArray_SIZE((PyArrayObject *)args[1]);
+    by_rows[1] = by_columns[2] = batch->m;
+    by_rows[2] = by_columns[0] = batch->n;
+    jacobians = leastsq_exact_doubles(args[2], leastsq_result, 3,
+                                      args[3] == Py_True ? by_columns : by_rows,
+                                      LEASTSQ_DFUN_VECTORIZED);
+    if (jacobians == NULL)
+        return NULL;
+    all = PyArray_DATA(jacobians);
+    m = (size_t)batch->m;
+    n = (size_t)batch->n;
+    for (npy_intp i = 0; i < k; i++) {
+        leastsq_view view;
+
+        leastsq_inspect(block_of(batch, slot[i]), &view);
+        if (args[3] == Py_True)
+            for (size_t j = 0; j < n; j++)
+                memcpy(view.jacobian + j * m, all + (j * (size_t)k + (size_t)i) * m,
+                       m * sizeof(double));
+        else
+            leastsq_transpose(all + (size_t)i * m * n, batch->m, batch->n, view.jacobian);
+        weigh(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
+        batch->answer[slot[i]] = ANSWERED;
+    }
+    Py_DECREF(jacobians);
+    Py_RETURN_NONE;
+}
+
+/* batch_fail(batch, slot): its request cannot be answered, the next batch_advance ends it */
+PyObject *leastsq_py_batch_fail(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_fail", args, nargs, 2);
+
+    if (batch == NULL)
+        return NULL;
+    batch->answer[PyLong_AsLong(args[1])] = FAILED;
+    Py_RETURN_NONE;
+}
+
+/* The inverse of J^T J of a slot that has converged, or NaNs. */
+static void store_covariance(const Batch *batch, const leastsq_view *view, int known,
+                             npy_int64 problem)
+{
+    const size_t n = (size_t)batch->n;
+    double *cov = batch->scratch, *variance = batch->results.variance + (size_t)problem * n;
+
+    known = known && leastsq_copy_triangle(view->fjac, batch->m, batch->n, cov);
+    if (known)
+        leastsq_covariance(batch->n, cov, view->ipvt, cov + n * n);
+    for (size_t j = 0; j < n * n; j++)
+        cov[j] = known ? cov[j] : (double)NAN;
+    for (size_t j = 0; j < n; j++)
+        variance[j] = cov[j * n + j];
+    if (batch->results.cov != NULL)
+        memcpy(batch->results.cov + (size_t)problem * n * n, cov, n * n * sizeof(double));
+}
+
+/* Leaves the results of a slot whose solve has ended, or is stopped. */
+static void store_results(const Batch *batch, int slot, int stopped)
+{
+    const Results *results = &batch->results;
+    npy_int64 problem = batch->problem[slot];
+    leastsq_view view;
+    int converged, finite;
+    double norm;
+
+    if (batch->answer[slot] == REFUSED)
+        results->ier[problem] = LEASTSQ_IMPROPER_INPUT;
+    leastsq_inspect(block_of(batch, slot), &view);
+    if (batch->answer[slot] == REFUSED || view.nfev == 0)
+        return;
+    memcpy(results->x + (size_t)problem * (size_t)batch->n, view.x,
+           (size_t)batch->n * sizeof(double));
+    finite = leastsq_is_finite(batch->m, batch->n, view.x, view.fvec, view.fjac);
+    converged = finite && view.info >= LEASTSQ_CONVERGED_REDUCTION &&
+                view.info <= LEASTSQ_ORTHOGONAL_RESIDUAL;
+    norm = leastsq_enorm(batch->m, view.fvec);
+    results->ier[problem] = stopped ? STOPPED : view.info;
+    results->nfev[problem] = view.nfev;
+    results->njev[problem] = view.njev;
+    /* a first residual that was not given is no residual */
+    results->ssq[problem] = view.info < 0 && view.nfev == 1 ? (double)NAN : norm * norm;
+    results->success[problem] = (npy_bool)converged;
+    store_covariance(batch, &view, converged, problem);
+}
+
+/* Moves the last slot in use into one that is free. */
+static void free_slot(Batch *batch, int slot)
+{
+    const int last = --batch->active;
+
+    if (slot == last)
+        return;
+    memcpy(block_of(batch, slot), block_of(batch, last), batch->size * sizeof(double));
+    if (batch->weights != NULL)
+        memcpy(weights_of(batch, slot), weights_of(batch, last),
+               (size_t)batch->m * sizeof(double));
+    batch->problem[slot] = batch->problem[last];
+    batch->request[slot] = batch->request[last];
+    batch->answer[slot] = batch->answer[last];
+}
+
+/* Resumes a slot that has an answer, and ends it where nothing is wanted any more. */
+static void resume_slot(Batch *batch, int slot)
+{
+    const int answer = batch->answer[slot];
+
+    if (answer == UNANSWERED)
+        return;
+    if (batch->request[slot] != LEASTSQ_WANTS_NOTHING)
+        batch->request[slot] =
+            leastsq_batch_resume(block_of(batch, slot), answer == ANSWERED ? 0 : -1);
+    if (batch->request[slot] == LEASTSQ_WANTS_NOTHING) {
+        store_results(batch, slot, 0);
+        free_slot(batch, slot);
+    } else
+        batch->answer[slot] = UNANSWERED;
+}
+
+/* How many slots may be resumed until somebody looks for an interrupt: some 20 ms of work. */
+static int slots_between_signals(const Batch *batch)
+{
+    const double work = (double)batch->m * batch->n * (batch->n + 10);
+
+    return work > 2e7 ? 1 : (int)(2e7 / work) + 1;
+}
+
+/* batch_advance(batch) -> slots in use
+ * Goes on with every slot that has an answer, without the GIL. */
+PyObject *leastsq_py_batch_advance(PyObject *Py_UNUSED(self), PyObject *capsule)
+{
+    Batch *batch = PyCapsule_GetPointer(capsule, CAPSULE);
+    int slot, stop;
+
+    if (batch == NULL)
+        return NULL;
+    /* from the last to the first: what moves has been seen */
+    for (slot = batch->active; slot > 0; slot = stop) {
+        stop = slot - slots_between_signals(batch);
+        stop = stop > 0 ? stop : 0;
+        Py_BEGIN_ALLOW_THREADS
+        for (int i = slot - 1; i >= stop; i--)
+            resume_slot(batch, i);
+        Py_END_ALLOW_THREADS
+        if (PyErr_CheckSignals() < 0)
+            return NULL;
+    }
+    return PyLong_FromLong(batch->active);
+}
+
+/* batch_stop(batch): leaves what there is of every slot, with ier -2 where it has not ended */
+PyObject *leastsq_py_batch_stop(PyObject *Py_UNUSED(self), PyObject *capsule)
+{
+    Batch *batch = PyCapsule_GetPointer(capsule, CAPSULE);
+
+    if (batch == NULL)
+        return NULL;
+    for (int slot = 0; slot < batch->active; slot++)
+        store_results(batch, slot, batch->request[slot] != LEASTSQ_WANTS_NOTHING);
+    batch->active = 0;
+    Py_RETURN_NONE;
+}
+
+static int answer_jacobian(UserFunctions *user, Batch *batch, int slot)
+{
+    leastsq_view view;
+
+    leastsq_inspect(block_of(batch, slot), &view);
+    if (leastsq_jacobian(user, view.point, batch->m, batch->n, view.jacobian) < 0)
+        return -1;
+    weigh(weights_of(batch, slot), batch->m, batch->n, view.jacobian);
+    batch->answer[slot] = ANSWERED;
+    return 0;
+}
+
+/* Answers a slot's request with residuals of one point each. */
+static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
+{
+    double *point = batch->scratch, *stepped = point + batch->n;
+    double *residual = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1) + batch->m;
+    const int differences = batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES;
+
+    leastsq_batch_points(block_of(batch, slot), point, stepped);
+    for (int j = differences ? 0 : -1; j < (differences ? batch->n : 0); j++) {
+        const double x = j < 0 ? 0.0 : point[j];
+
+        if (j >= 0)
+            point[j] = stepped[j];
+        if (leastsq_residual(user, batch->m, batch->n, point, residual, 0) < 0)
+            return -1;
+        if (j >= 0)
+            point[j] = x;
+        take_residual(batch, slot, j, residual);
+    }
+    return 0;
+}
+
+/* batch_call(batch, slot, func, args, dfun, transposed) -> a problem that is refused, or -1
+ * Answers a slot with functions of one point until its solve has ended. */
+PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = batch_of("batch_call", args, nargs, 6);
+    UserFunctions user;
+    int slot, status;
+
+    if (batch == NULL ||
+        leastsq_prepare(&user, args[2], args[4] == Py_None ? NULL : args[4], args[3]) < 0)
+        return NULL;
+    user.transposed = args[5] == Py_True;
+    slot = (int)PyLong_AsLong(args[1]);
+    do {
+        status = batch->request[slot] == LEASTSQ_WANTS_JACOBIAN
+                     ? answer_jacobian(&user, batch, slot)
+                     : answer_residuals(&user, batch, slot);
+        if (status < 0 || batch->answer[slot] != ANSWERED)
+            break;
+        batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), 0);
+        batch->answer[slot] = UNANSWERED;
+    } while (batch->request[slot] != LEASTSQ_WANTS_NOTHING);
+    if (batch->request[slot] == LEASTSQ_WANTS_NOTHING)
+        batch->answer[slot] = ANSWERED;
+    leastsq_release(&user);
+    return status < 0 ? NULL : refused_problem(batch);
+}

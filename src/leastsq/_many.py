@@ -1,0 +1,231 @@
+"""Many independent fits of one size, in step."""
+
+import operator
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, SupportsFloat, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from leastsq._checks import as_c_int, require_bundled, settings
+from leastsq._driver import Residual
+from leastsq._many_result import LeastsqManyResult, summary
+from leastsq._many_run import Enough, OneByOne, Options, Run, Vectorized
+from leastsq._outcome import IMPROPER_INPUT, MESSAGES, out_of_range
+from leastsq._problems import Problems
+
+__all__ = ["leastsq_many"]
+
+NAN_POLICIES = ("propagate", "omit", "raise")
+
+
+def leastsq_many(
+    func: Residual,
+    x0: npt.ArrayLike,
+    *,
+    data: Any = (),  # noqa: ANN401  (whatever can be sliced)
+    args: object = (),
+    Dfun: Residual | None = None,
+    col_deriv: object = False,
+    weights: npt.ArrayLike | None = None,
+    nan_policy: Literal["propagate", "omit", "raise"] = "propagate",
+    vectorized: object = False,
+    cov: object = True,
+    ftol: SupportsFloat = 1.49012e-08,
+    xtol: SupportsFloat = 1.49012e-08,
+    gtol: SupportsFloat = 0.0,
+    maxfev: SupportsIndex = 0,
+    epsfcn: SupportsFloat | None = None,
+    factor: SupportsFloat = 100,
+    diag: npt.ArrayLike | None = None,
+    workers: SupportsIndex = 1,
+    chunksize: SupportsIndex | None = None,
+    progress: bool | Callable[[int, int], object] = False,
+) -> LeastsqManyResult:
+    """Minimise the sums of squares of many independent problems of one size.
+
+    Each is solved as `leastsq` solves it, to the last bit; all of them in step, so that one call of
+    a vectorized func is for hundreds of problems. The arrays returned have the shape of the batch,
+    B. What stops one fit never stops another.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(p, *rows, *args)`` returns the M residuals of one problem at p, shape (N,), given its
+        row of each array in data; rows are read-only. With vectorized it takes S problems at once.
+    x0 : array_like, shape B + (N,) or (N,)
+        Where to start. Axes of length 1 are broadcast: (1, 1, N) starts every pixel alike. (N,)
+        is one start for a batch of one axis, which data must have then.
+    data : array or tuple of arrays, default ()
+        Arrays whose first axes are those of the batch, or 1 where the same row is for all. Whatever
+        has shape, dtype and slicing will do, memmap, h5py and zarr too; it is read in parts.
+    args : tuple or object, default ()
+        Extra arguments of func and Dfun, the same for all; anything but a tuple is one argument.
+    Dfun : callable, optional
+        ``Dfun(p, *rows, *args)`` returns the Jacobian of func, shape (M, N), or its transpose if
+        col_deriv is true. By default it is approximated by forward differences.
+    col_deriv : bool, default False
+        Whether Dfun returns derivatives down the columns.
+    weights : array_like, shape (M,) or B + (M,), optional
+        The residual that is minimised is weights*func: weights are 1/sigma, not its square. Where
+        one is 0 the sample is left out, whatever func returns there.
+    nan_policy : {"propagate", "omit", "raise"}, default "propagate"
+        What to do where func(x0) is NaN: nothing, leave the sample out, or raise.
+    vectorized : bool, default False
+        Whether func and Dfun take S problems at once: p of shape (N, S, 1), so that p[0], p[1], ...
+        broadcast against rows of shape (S, ...); a datum of shape B, one number a problem, comes as
+        (S, 1), one that all share with S = 1. func returns (S, M), Dfun (S, M, N), with col_deriv
+        (N, S, M). Reductions over samples are along axis=-1.
+    cov : bool, default True
+        Whether to return covariances, N*N numbers a problem.
+    ftol, xtol, gtol : float, default 1.49012e-08, 1.49012e-08, 0.0
+        As for `leastsq`.
+    maxfev : int, default 0
+        Number of residuals of a problem after which to stop; 0 or less stands for 200*(N + 1),
+        with Dfun for 100*(N + 1).
+    epsfcn : float, optional
+        As for `leastsq`; by default it follows the type that func returns first.
+    factor : float, default 100
+        As for `leastsq`.
+    diag : array_like of N positive numbers, optional
+        As for `leastsq`; the same for all problems.
+    workers : int, default 1
+        Only 1 in this version.
+    chunksize : int, optional
+        Fits sent to a worker at once.
+    progress : bool or callable, default False
+        True for a bar of tqdm (``pip install 'leastsq[progress]'``). A callable is called with the
+        numbers of fits done and in all; a StopIteration that it raises ends the run with what
+        there is.
+
+    Returns
+    -------
+    LeastsqManyResult
+        x, cov_x, ssq, dof, ier, nfev, njev, success, errors and standard_errors().
+
+    Raises
+    ------
+    TypeError
+        If an argument is of a wrong kind or out of range, if the first residual is no array of
+        floats, or if M < N.
+    ValueError
+        If shapes do not broadcast, the first result has a wrong shape, a vectorized func gives a
+        problem other residuals among others than alone, or for NaNs where nan_policy is "raise".
+    NotImplementedError
+        If leastsq was built on the system's MINPACK.
+
+    Warns
+    -----
+    RuntimeWarning
+        Once, at the end, if there are fits without success; those whose weights are all 0 do not
+        count.
+
+    Notes
+    -----
+    An exception of func ends that fit, with ier -1; the first hundred are in errors. Where a
+    vectorized func raises, the problems of that call are evaluated again one by one to find out
+    whose exception it is. KeyboardInterrupt and SystemExit end the run.
+
+    References
+    ----------
+    Moré, The Levenberg-Marquardt algorithm: implementation and theory, LNM 630 (1978).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.linspace(0.0, 4.0, 50)
+    >>> rates = np.linspace(0.5, 2.0, 1000)
+    >>> decays = 3.0 * np.exp(-rates[:, None] * t)
+    >>> def residual(p, y):
+    ...     return p[0] * np.exp(-p[1] * t) - y
+    >>> result = leastsq_many(residual, [1.0, 1.0], data=decays, vectorized=True)
+    >>> result
+    1000 fits: 1000 converged
+    >>> bool(np.allclose(result.x[:, 1], rates))
+    True
+    """
+    require_bundled("leastsq_many")
+    problems = Problems(x0, data, weights)
+    analytic = Dfun is not None
+    _, ftol, xtol, gtol, limit, epsfcn, factor, scale, _ = settings(
+        np.zeros(problems.n), ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
+    )
+    faults = out_of_range(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+    if faults:
+        raise TypeError(f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}.")
+    _check(func, Dfun, nan_policy, workers, chunksize)
+    options = Options(
+        func=func,
+        dfun=Dfun,
+        args=args if isinstance(args, tuple) else (args,),
+        transposed=bool(col_deriv),
+        nan_policy=NAN_POLICIES.index(nan_policy),
+        cov=bool(cov),
+        numbers=(ftol, xtol, gtol, limit, factor, scale),
+        epsfcn=epsfcn,
+    )
+    kind: type[Run] = Vectorized if vectorized else OneByOne
+    with _shown(progress, problems.count) as report:
+        run = kind(options, problems, report)
+        run.to_the_end()
+    result = run.result()
+    masked = (result.ier == IMPROPER_INPUT) & (result.dof == -problems.n)
+    if not (result.success | masked).all():
+        warnings.warn(summary(result.ier, result.success), RuntimeWarning, stacklevel=2)
+    return result
+
+
+def _check(
+    func: object, dfun: object, nan_policy: str, workers: SupportsIndex, chunksize: object
+) -> None:
+    for name, function in (("func", func), ("Dfun", dfun)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be callable, not {function!r}")
+    if func is None:
+        raise TypeError("func must be callable, not None")
+    if nan_policy not in NAN_POLICIES:
+        raise ValueError(f"nan_policy must be one of {NAN_POLICIES}, not {nan_policy!r}")
+    if callable(workers) or operator.index(workers) != 1:
+        raise NotImplementedError(f"workers must be 1 in this version, not {workers!r}")
+    if chunksize is not None and as_c_int("chunksize", chunksize) < 1:  # type: ignore[arg-type]
+        raise ValueError(f"chunksize must be positive, not {chunksize!r}")
+
+
+@contextmanager
+def _shown(progress: object, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many fits are done, by a bar or by the user's function."""
+    if progress is True:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            raise ImportError(
+                "progress=True needs tqdm: pip install 'leastsq[progress]'"
+            ) from error
+        with tqdm(total=total, unit="fit") as bar:
+            yield lambda done: bar.update(done - bar.n)
+    elif progress is False or progress is None:
+        yield lambda done: None
+    elif callable(progress):
+        yield _Progress(progress, total)
+    else:
+        raise TypeError(f"progress must be a bool or callable, not {progress!r}")
+
+
+class _Progress:
+    """Calls the user's function when more fits are done than the last time."""
+
+    def __init__(self, function: Callable[[int, int], object], total: int) -> None:
+        self.function = function
+        self.total = total
+        self.done = 0
+
+    def __call__(self, done: int) -> None:
+        if done == self.done:
+            return
+        self.done = done
+        try:
+            self.function(done, self.total)
+        except StopIteration:
+            raise Enough from None

@@ -1,0 +1,83 @@
+"""What leastsq_many returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from leastsq._checks import Vector
+
+__all__ = ["ENDINGS", "LeastsqManyResult", "summary"]
+
+ENDINGS = {
+    -2: "not run or not finished",
+    -1: "stopped by an exception",
+    0: "not evaluated: weights are none, or too few",
+    5: "reached maxfev",
+    6: "ftol too small",
+    7: "xtol too small",
+    8: "gtol too small",
+}
+"""What to call the endings that are no success."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LeastsqManyResult:
+    """What `leastsq_many` returns: arrays of the shape of the batch, B."""
+
+    x: Vector
+    """Solutions, or the last points reached, shape B + (N,); where nothing was run, x0."""
+    cov_x: Vector | None
+    """Inverse of J^T J, shape B + (N, N); NaN where it is not defined; None with cov=False."""
+    ssq: Vector
+    """Sums of squares of the weighted residuals at x; NaN where none was evaluated."""
+    dof: npt.NDArray[np.int64]
+    """Degrees of freedom: samples whose weight is not 0, less N."""
+    ier: npt.NDArray[np.int32]
+    """Why each fit ended: 0 to 8 as `leastsq` numbers it, -1 an exception, -2 not run or not
+    finished."""
+    nfev: npt.NDArray[np.int32]
+    """Residuals evaluated."""
+    njev: npt.NDArray[np.int32]
+    """Jacobians evaluated by Dfun."""
+    success: npt.NDArray[np.bool_]
+    """Whether ier is 1 to 4 and x, the residual's norm and R are finite."""
+    errors: Mapping[int | tuple[int, ...], Exception]
+    """The first hundred exceptions by the fit's place in the batch: an int if it has one axis."""
+    _variance: Vector = field(kw_only=True)
+
+    def standard_errors(self, absolute_sigma: bool = False) -> Vector:
+        """Return the standard errors of x.
+
+        Parameters
+        ----------
+        absolute_sigma : bool, default False
+            Whether weights are 1/sigma as they are. By default their scale is estimated from the
+            residuals, as in `scipy.optimize.curve_fit`: the covariance is cov_x * ssq / dof.
+
+        Returns
+        -------
+        ndarray, shape B + (N,)
+            NaN where dof is not positive or cov_x is not defined.
+        """
+        known = self.dof > 0
+        scale = np.where(known, 1.0, np.nan)
+        if not absolute_sigma:
+            np.divide(self.ssq, self.dof, out=scale, where=known)
+        errors: Vector = np.sqrt(self._variance * scale[..., None])
+        return errors
+
+    def __repr__(self) -> str:
+        """Count the endings."""
+        return summary(self.ier, self.success)
+
+
+def summary(ier: npt.NDArray[np.int32], success: npt.NDArray[np.bool_]) -> str:
+    """Return how many fits ended in which way."""
+    parts = [f"{np.count_nonzero(success)} converged"]
+    lost = np.count_nonzero((ier >= 1) & (ier <= 4) & ~success)
+    parts += [f"{lost} not finite"] if lost else []
+    counts = {code: np.count_nonzero(ier == code) for code in ENDINGS}
+    parts += [f"{count} {ENDINGS[code]}" for code, count in counts.items() if count]
+    return f"{ier.size} fits: {', '.join(parts)}"

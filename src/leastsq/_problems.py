@@ -1,0 +1,187 @@
+"""What leastsq_many fits: starts, data and weights over a batch of problems, tile by tile.
+
+A tile is a box of problems whose data are read together, along the chunks of what holds them.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leastsq import _minpack
+from leastsq._checks import Vector
+
+__all__ = ["Index", "Problems", "Rows", "Tile"]
+
+Index = npt.NDArray[np.int64]
+TILE_BYTES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One array's rows for the problems of a tile, none of them repeated."""
+
+    array: npt.NDArray[Any]
+    """The rows, contiguous, of any shape."""
+    index: Index | None
+    """Which row is a problem's; None where there is one each, in order, or one for all."""
+    shared: bool
+    """Whether there is one for all."""
+
+    def one(self, problem: int) -> Any:  # noqa: ANN401  (an array or a number)
+        """Return the row of a problem."""
+        if self.shared:
+            return self.array[0]
+        return self.array[problem if self.index is None else int(self.index[problem])]
+
+    def many(self, problems: Index) -> npt.NDArray[Any]:
+        """Return the rows of several problems, read-only, or the one that all of them share."""
+        rows = self.array if self.shared else self.array.take(self._places(problems), axis=0)
+        if rows.ndim == 1:  # a number a problem
+            rows = rows[:, None]
+        rows.flags.writeable = False
+        return rows
+
+    def all_of(self, problems: Index) -> Vector:
+        """Return the rows of several problems as float64, each one its own."""
+        if self.shared:
+            return np.repeat(self.array, len(problems), axis=0).astype(np.float64)
+        return self.array.take(self._places(problems), axis=0).astype(np.float64)
+
+    def _places(self, problems: Index) -> Index:
+        return problems if self.index is None else self.index[problems]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Problems that are read together."""
+
+    flat: Index
+    """Their places in the whole batch, in C order."""
+    starts: Rows
+    weights: Rows | None
+    data: tuple[Rows, ...]
+
+
+class Problems:
+    """The whole batch, checked."""
+
+    def __init__(self, x0: npt.ArrayLike, data: object, weights: npt.ArrayLike | None) -> None:
+        starts = np.asarray(x0)
+        self.n = starts.shape[-1] if starts.ndim else 1
+        axes = max(1, starts.ndim - 1)
+        if starts.dtype != np.float64:
+            starts = _minpack.fresh_vector(starts).reshape(starts.shape)
+        self.starts = starts if starts.ndim > 1 else starts.reshape(1, self.n)
+        self.data = _as_tuple(data)
+        self.weights = None if weights is None else _as_weights(weights, axes)
+        if starts.ndim < 2 and not self.data:
+            raise ValueError(
+                f"x0 of shape {starts.shape} is one problem: give it a batch axis, or data with one"
+            )
+        self.shape = self._broadcast(axes)
+        self.count = math.prod(self.shape)
+
+    def _broadcast(self, axes: int) -> tuple[int, ...]:
+        """Return the shape of the batch."""
+        shapes = [("x0", self.starts.shape)]
+        shapes += [(f"data[{i}]", tuple(datum.shape)) for i, datum in enumerate(self.data)]
+        if self.weights is not None and self.weights.ndim > 1:
+            shapes.append(("weights", self.weights.shape))
+        try:
+            if any(len(shape) < axes for _, shape in shapes):
+                raise ValueError
+            return np.broadcast_shapes(*(shape[:axes] for _, shape in shapes))
+        except ValueError:
+            listed = ", ".join(f"{name} {shape}" for name, shape in shapes)
+            raise ValueError(
+                f"the first {axes} axes do not broadcast to one batch of problems: {listed}"
+            ) from None
+
+    def tiles(self) -> Iterator[Tile]:
+        """Go through the batch."""
+        sizes = self._tile_sizes()
+        counts = [range(0, length, size) for length, size in zip(self.shape, sizes, strict=True)]
+        strides = [math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape))]
+        for corner in itertools.product(*counts):
+            box = [
+                (first, min(first + size, length))
+                for first, size, length in zip(corner, sizes, self.shape, strict=True)
+            ]
+            places = [np.arange(*edge) * stride for edge, stride in zip(box, strides, strict=True)]
+            flat = sum(np.meshgrid(*places, indexing="ij", sparse=True), np.int64(0))
+            weights = self.weights
+            if weights is not None and weights.ndim == 1:
+                weights = weights.reshape((1,) * len(box) + weights.shape)
+            yield Tile(
+                np.asarray(flat).ravel(),
+                self._rows(self.starts, box),
+                None if weights is None else self._rows(weights, box),
+                tuple(self._rows(datum, box) for datum in self.data),
+            )
+
+    def _tile_sizes(self) -> list[int]:
+        """Return the edges of a tile: multiples of the data's chunks, of some 16 MB in all."""
+        axes = len(self.shape)
+        chunks, each = [1] * axes, 0
+        for datum in self.data:
+            whole = tuple(datum.shape[:axes]) == (1,) * axes
+            each += 0 if whole else math.prod(datum.shape[axes:]) * datum.dtype.itemsize
+            lengths = getattr(datum, "chunks", None) or (1,) * axes
+            if all(isinstance(length, int) for length in lengths[:axes]):
+                chunks = [max(pair) for pair in zip(chunks, lengths[:axes], strict=True)]
+        most = max(1, TILE_BYTES // max(each, 1))
+        sizes = [min(pair) for pair in zip(chunks, self.shape, strict=True)]
+        for axis in reversed(range(axes)):
+            grown = sizes[axis] * max(1, most // math.prod(sizes))
+            sizes[axis] = max(1, min(self.shape[axis], grown))
+        return sizes
+
+    def _rows(self, array: Any, box: list[tuple[int, int]]) -> Rows:  # noqa: ANN401
+        """Read an array's part of a tile."""
+        axes = len(box)
+        part = tuple(
+            slice(0, 1) if length == 1 else slice(*edge)
+            for length, edge in zip(array.shape[:axes], box, strict=True)
+        )
+        values = np.asarray(array[part])
+        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        batch = values.shape[:axes]
+        rows = values.reshape((math.prod(batch), *values.shape[axes:])).view()
+        rows.flags.writeable = False
+        sizes = tuple(last - first for first, last in box)
+        shared = len(rows) == 1
+        if shared or batch == sizes:
+            return Rows(rows, None, shared)
+        index = np.broadcast_to(np.arange(len(rows)).reshape(batch), sizes).ravel()
+        return Rows(rows, index, shared=False)
+
+
+def _as_tuple(data: object) -> tuple[Any, ...]:
+    """Return the data as a tuple of what can be sliced."""
+    arrays = data if isinstance(data, tuple) else (data,)
+    for datum in arrays:
+        if isinstance(datum, np.ma.MaskedArray):
+            raise TypeError("data must not be a masked array: give weights that are 0 instead")
+        if not all(hasattr(datum, name) for name in ("shape", "dtype", "__getitem__")):
+            raise TypeError(
+                f"data must be an array or a tuple of arrays, not {type(datum).__name__}"
+            )
+    return arrays
+
+
+def _as_weights(weights: npt.ArrayLike, axes: int) -> npt.NDArray[Any]:
+    if isinstance(weights, np.ma.MaskedArray):
+        raise TypeError("weights must not be a masked array: a sample left out has a weight of 0")
+    array = np.asarray(weights)
+    if array.ndim not in (1, axes + 1):
+        raise ValueError(
+            f"weights must have the shape (M,) or that of the batch and (M,), not {array.shape}"
+        )
+    if not np.can_cast(array.dtype, np.float64, "safe"):
+        raise TypeError(f"weights must be real numbers, not {array.dtype!r}")
+    return array
