@@ -23,6 +23,7 @@ from pathlib import Path
 import benchmark_asking
 import benchmark_builds
 import benchmark_footprint
+import benchmark_many
 import benchmark_report as report
 import benchmark_routines
 import benchmark_solves
@@ -45,6 +46,7 @@ def main() -> None:
                 *benchmark_routines.rows(),
                 *benchmark_solves.rows(),
                 *benchmark_asking.rows(),
+                *benchmark_many.rows(),
                 *benchmark_footprint.rows(options.wheel),
             ]
         )

@@ -34,12 +34,13 @@ class Group(enum.Enum):
     BUILDS = "Builds: our time / the other build's, less is better"
     MODES = "Ways to evaluate: the time / that of plain calls, less is better"
     GAINS = "Parallel Jacobians: their gain / that of as many processes, more is better"
+    MANY = "Many fits: the peer's time / ours, more is better"
     AMOUNTS = "Amounts: ours beside another's, less is better"
 
     @property
     def more_is_better(self) -> bool:
         """Whether a target is what a value should reach."""
-        return self in (Group.ROUTINES, Group.GAINS)
+        return self in (Group.ROUTINES, Group.GAINS, Group.MANY)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def compared(
     note: str = "",
 ) -> Line:
     """Return the comparison of times that were measured in the same rounds."""
-    ratios = theirs / ours if group is Group.ROUTINES else ours / theirs
+    ratios = theirs / ours if group.more_is_better else ours / theirs
     low, value, high = quartiles(ratios)
     return Line(
         peer, float(np.median(ours)), float(np.median(theirs)), value, low, high, target, note

@@ -313,6 +313,14 @@ CHANGES = {
         columns without differences   | state%request {== -> /=} wants_differences
         number missing in ipvt        | is_permutation {.and. -> .or.} any(ipvt == j)
         """,
+    ("many", CORE.format("batch")): """
+        place of the trial point      | trial_x = x + {4 -> 3}*int(header%n
+        point of a trial              | if (header%state%request {== -> /=} wants_residual) then
+        step of a column              | stepped(j) = point(j) {+ -> -} difference_step
+        place of a trial's residual   | if (header%state%request {== -> /=} wants_residual) place
+        place of a column             | place_of_fjac(header) + {j -> 0}*m
+        parameter of a column         | block(place_of_x + {j -> 0}))
+        """,
     ("asktell", CORE.format("reverse")): """
         epsfcn of the user's          | header%options%epsfcn {/= -> ==} header%options%epsfcn)
         """,

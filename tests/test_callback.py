@@ -22,7 +22,7 @@ from support import (
     scipy_leastsq,
 )
 
-from leastsq import IntermediateResult, LevenbergMarquardt, leastsq
+from leastsq import IntermediateResult, LevenbergMarquardt, leastsq, leastsq_many
 
 STOPPED = "`callback` raised `StopIteration`."
 
@@ -345,5 +345,7 @@ def test_system_build_says_what_it_has_not() -> None:
         LevenbergMarquardt(START, 40)
     with pytest.raises(NotImplementedError, match=r"^LevenbergMarquardt needs the bundled core"):
         object.__new__(LevenbergMarquardt).__setstate__({"version": 1})
+    with pytest.raises(NotImplementedError, match=r"^leastsq_many needs the bundled core"):
+        leastsq_many(func, [START])
     assert func.calls == 0
     assert leastsq(func, START, callback=None, workers=None, vectorized=0)[1] == 1

@@ -1,0 +1,199 @@
+"""Rows for many fits: leastsq_many beside loops over SciPy's leastsq and over ours."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+from benchmark_timing import Effort, Group, Line, Row, Seconds, amount, compared
+
+import leastsq
+
+__all__ = ["rows"]
+
+Vector = npt.NDArray[np.float64]
+
+VECTORIZED, ONE_BY_ONE, GAUSSIAN = 7.0, 1.0, 4.5
+"""Targets: how many times as fast."""
+ONE_CALL, LINEAR = 200e-6, 1.1
+"""Targets: seconds for one fit, and the last time a fit over the first."""
+
+TIMES = np.linspace(0.0, 4.0, 50)
+START = [1.0, 1.0, 0.0]
+PIXELS_Y, PIXELS_X = (axis.ravel().astype(float) for axis in np.mgrid[:12, :12])
+SPOT = [80.0, 5.5, 5.5, 2.0, 5.0]
+FITS, LOOPED = 100_000, 2000
+"""Fits of a call of leastsq_many, and turns of a loop beside it."""
+
+
+def decay(p: Vector, y: Vector) -> Vector:
+    """Return the residuals of decays."""
+    values: Vector = p[0] * np.exp(-p[1] * TIMES) + p[2] - y
+    return values
+
+
+def gaussian(p: Vector) -> Vector:
+    """Return spots of 12 x 12 pixels."""
+    dx, dy = PIXELS_X - p[1], PIXELS_Y - p[2]
+    values: Vector = p[0] * np.exp(-(dx * dx + dy * dy) / (2.0 * p[3] * p[3])) + p[4]
+    return values
+
+
+def spot(p: Vector, y: Vector) -> Vector:
+    """Return the residuals of spots."""
+    return gaussian(p) - y
+
+
+def spot_slopes(p: Vector, y: Vector) -> Vector:
+    """Return their Jacobians, derivatives first."""
+    dx, dy, square = PIXELS_X - p[1], PIXELS_Y - p[2], p[3] * p[3]
+    distance = dx * dx + dy * dy
+    shape = np.exp(-distance / (2.0 * square))
+    height = p[0] * shape
+    out = np.empty((5, *shape.shape))
+    out[0], out[1], out[2] = shape, height * dx / square, height * dy / square
+    out[3], out[4] = height * distance / (square * p[3]), 1.0
+    return out
+
+
+class Repeated:
+    """Rows that come again and again: a batch of any size in little memory."""
+
+    def __init__(self, rows: Vector, count: int) -> None:
+        self.rows = rows
+        self.shape, self.dtype = (count, rows.shape[1]), rows.dtype
+
+    def __getitem__(self, part: tuple[slice, ...]) -> Vector:
+        places = np.arange(part[0].start, part[0].stop) % len(self.rows)
+        taken: Vector = self.rows[places]
+        return taken
+
+
+@functools.cache
+def decays() -> Vector:
+    """Return data of many decays."""
+    rng = np.random.default_rng(0)
+    truth = rng.uniform([1.0, 0.5, 0.0], [4.0, 2.0, 1.0], (FITS, 3))
+    values: Vector = decay(truth.T[:, :, None], np.zeros(TIMES.size))
+    return values + 0.02 * rng.standard_normal(values.shape)
+
+
+@functools.cache
+def spots() -> Vector:
+    """Return data of many spots."""
+    rng = np.random.default_rng(1)
+    low, high = [50.0, 4.5, 4.5, 1.5, 2.0], [150.0, 6.5, 6.5, 2.5, 8.0]
+    values = gaussian(rng.uniform(low, high, (FITS // 5, 5)).T[:, :, None])
+    return values + 3.0 * rng.standard_normal(values.shape)
+
+
+def rows() -> list[Row]:
+    """Return the rows of this module."""
+    asked: list[tuple[str, str, Group, Callable[[Effort], list[Line]]]] = [
+        ("many 50x3 vectorized", "How much faster than SciPy in a loop?", Group.MANY, _vectorized),
+        ("many 50x3", "And functions of one point, than ours in a loop?", Group.MANY, _looped),
+        ("many 144x5 Dfun", "12 x 12 Gaussian with Dfun, vectorized?", Group.MANY, _gaussian),
+        ("many growth", "A fit's time among 10^6, over that among 10^3?", Group.AMOUNTS, _growth),
+        ("many one", "How long does a call with one fit take?", Group.AMOUNTS, _one),
+    ]
+    return [
+        Row(name, question, group, run, "" if name == "many growth" else "s")
+        for name, question, group, run in asked
+    ]
+
+
+def _race(effort: Effort, *contenders: tuple[Callable[[], Any], int]) -> list[Seconds]:
+    """Return each contender's seconds a fit, of which it makes so many, in every round."""
+    found = []
+    for function, _ in contenders:
+        function()
+    for _ in range(effort.rounds):
+        turns = []
+        for function, fits in contenders:
+            start = time.perf_counter()
+            function()
+            turns.append((time.perf_counter() - start) / fits)
+        found.append(turns)
+    return list(np.array(found).T)
+
+
+def _many(**options: Any) -> Callable[[], Any]:
+    return functools.partial(leastsq.leastsq_many, decay, START, **options)
+
+
+def _loop(
+    solver: Callable[..., Any], data: Vector, *arguments: object, **options: object
+) -> Callable[[], Any]:
+    def loop() -> None:
+        for row in data:
+            solver(*arguments, (row,), **options)
+
+    return loop
+
+
+def _vectorized(effort: Effort) -> list[Line]:
+    data = decays()
+    ours, theirs = _race(
+        effort,
+        (_many(data=data, vectorized=True), FITS),
+        (_loop(scipy.optimize.leastsq, data[:LOOPED], decay, START), LOOPED),
+    )
+    return [compared(Group.MANY, "SciPy", ours, theirs, VECTORIZED, "seconds a fit")]
+
+
+def _looped(effort: Effort) -> list[Line]:
+    data = decays()[:LOOPED]
+    ours, theirs = _race(
+        effort,
+        (_many(data=data), LOOPED),
+        (_loop(leastsq.leastsq, data, decay, START), LOOPED),
+    )
+    return [compared(Group.MANY, "leastsq", ours, theirs, ONE_BY_ONE, "seconds a fit")]
+
+
+def _gaussian(effort: Effort) -> list[Line]:
+    data = spots()
+    many = functools.partial(
+        leastsq.leastsq_many, spot, SPOT, data=data, Dfun=spot_slopes, col_deriv=True,
+        vectorized=True,
+    )  # fmt: skip
+    loop = _loop(
+        scipy.optimize.leastsq, data[: LOOPED // 2], spot, SPOT, Dfun=spot_slopes, col_deriv=True
+    )
+    ours, theirs = _race(effort, (many, len(data)), (loop, LOOPED // 2))
+    return [compared(Group.MANY, "SciPy", ours, theirs, GAUSSIAN, "seconds a fit")]
+
+
+def _growth(effort: Effort) -> list[Line]:
+    sizes, base = (1000, 10_000, 100_000, 1_000_000), decays()
+    contenders = [
+        (_many(data=Repeated(base[: min(size, 1000)], size), vectorized=True, cov=False), size)
+        for size in sizes
+    ]
+    times = _race(Effort(effort.seconds, min(effort.rounds, 3)), *contenders)
+    note = ", ".join(f"{1e6 * np.median(seconds):.1f}" for seconds in times) + " µs a fit"
+    return [amount("", times[-1] / times[0], None, LINEAR, note)]
+
+
+def _one(effort: Effort) -> list[Line]:
+    data = decays()[:1]
+    (ours, vectorized), scipys = (
+        _race(
+            Effort(effort.seconds, 20 * effort.rounds),
+            (_many(data=data), 1),
+            (_many(data=data, vectorized=True), 1),
+        ),
+        _race(
+            Effort(effort.seconds, 20 * effort.rounds),
+            (_loop(leastsq.leastsq, data, decay, START), 1),
+        )[0],
+    )
+    note = f"of which the fit, {1e6 * np.median(scipys):.0f} µs"
+    overhead = ours - np.median(scipys)
+    return [
+        amount("leastsq", overhead, scipys, ONE_CALL, note),
+        amount("vectorized", vectorized, None, None, "the whole call"),
+    ]
