@@ -293,9 +293,9 @@ CHANGES = {
         fewest variables              | if (n < {1 -> 2} .or. m < n) return
         fewest residuals              | if (n < 1 .or. m {< -> <=} n) return
         overflow                      | if (reals {> -> <} (huge(bytes)
-        place of the scaling          | block(x + {n -> 2*n}), block(x + 2*n)
+        place of the scaling          | block(place_of_x + {n -> 2*n}), block(place_of_x + 2*n)
         place of the trial residual   | block(fvec + {m -> 1}), arrays)
-        place of the Jacobian         | fjac = fvec + {2 -> 1}*m
+        place of the Jacobian         | place_of_fvec(header) + {2 -> 1}*int(header%m
         """,
     ("pickle", CORE.format("checkpoint")): """
         shortest block                | if (bytes {< -> >} header_bytes) return

@@ -1,59 +1,20 @@
-"""`leastsq_many`: leastsq's bits for every problem, shapes, endings, and calls counted."""
+"""`leastsq_many`: leastsq's bits for every problem, shapes, weights, and calls counted."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from asking import asks
+from decays import DATA, RNG, START, K, T, both, check, decay, one, slopes
 from reference import assert_same
-from support import Array, CustomError
+from support import Array
 
-from leastsq import LeastsqManyResult, leastsq, leastsq_many
+from leastsq import leastsq, leastsq_many
 
 pytestmark = asks
-
-T = np.linspace(0.0, 4.0, 30)
-RNG = np.random.default_rng(10)
-K = 700
-TRUTH = RNG.uniform([1.0, 0.5, 0.0], [4.0, 2.0, 1.0], (K, 3))
-DATA = TRUTH[:, :1] * np.exp(-TRUTH[:, 1:2] * T) + TRUTH[:, 2:]
-DATA += 0.05 * RNG.standard_normal(DATA.shape)
-START = [1.0, 1.0, 0.0]
-
-both = pytest.mark.parametrize("vectorized", [False, True], ids=["one by one", "vectorized"])
-
-
-def decay(p: Array, y: Array) -> Array:
-    """Residuals of a decay, for one problem or several."""
-    return p[0] * np.exp(-p[1] * T) + p[2] - y
-
-
-def slopes(p: Array, y: Array) -> Array:
-    """Jacobian of `decay`, (..., M, N)."""
-    e = np.exp(-p[1] * T)
-    return np.stack(np.broadcast_arrays(e, -p[0] * T * e, np.ones_like(e)), axis=-1)
-
-
-def one(k: int, func: Callable[..., object] = decay, **options: object) -> tuple:
-    """Return what leastsq makes of a problem."""
-    return leastsq(func, START, (DATA[k],), full_output=True, **options)
-
-
-def check(result: LeastsqManyResult, k: int, want: tuple, at: object = None) -> None:
-    """Compare a problem's results with those of leastsq."""
-    at = k if at is None else at
-    x, cov_x, infodict, _, ier = want
-    assert_same(result.x[at], x, k)
-    assert (result.ier[at], result.nfev[at]) == (ier, infodict["nfev"]), k
-    assert result.njev[at] == infodict.get("njev", 0)
-    assert result.success[at] == (ier in (1, 2, 3, 4))
-    if result.cov_x is not None:
-        assert_same(result.cov_x[at], np.full((3, 3), np.nan) if cov_x is None else cov_x, k)
-    assert result.ssq[at] == pytest.approx(np.sum(infodict["fvec"] ** 2), rel=1e-12)
 
 
 @both
@@ -174,97 +135,6 @@ def test_weights_that_are_none_and_too_few(vectorized: bool) -> None:
     weights[1:5] = 1.0
     masked = leastsq_many(decay, START, data=DATA, weights=weights, vectorized=vectorized)
     assert masked.ier[0] == 0  # and no warning: it was masked on purpose
-
-
-@both
-def test_nan_policy(vectorized: bool) -> None:
-    data = DATA.copy()
-    data[5, 3] = data[6, :3] = data[7, :28] = np.nan
-    with pytest.warns(RuntimeWarning, match="3 not finite"):
-        result = leastsq_many(decay, START, data=data, vectorized=vectorized)
-    assert result.ier[5:8].tolist() == [4] * 3
-    with pytest.warns(RuntimeWarning, match="1 not evaluated"):
-        omitted = leastsq_many(
-            decay, START, data=data, vectorized=vectorized, nan_policy="omit"
-        )
-    for k in (5, 6):
-        w = np.where(np.isnan(data[k]), 0.0, 1.0)
-        want = leastsq(lambda p, k=k, w=w: w * decay(p, DATA[k]) + 0.0, START, full_output=True)
-        check(omitted, k, want)
-        assert omitted.dof[k] == np.count_nonzero(w) - 3
-    assert (omitted.ier[7], omitted.dof[7]) == (0, -1)
-    for k in (0, 4, 8, K - 1):
-        check(result, k, one(k))
-        check(omitted, k, one(k))
-    with pytest.raises(ValueError, match=r"problem 5 has a NaN at x0"):
-        leastsq_many(decay, START, data=data, vectorized=vectorized, nan_policy="raise")
-    with pytest.raises(ValueError, match=r"problem \(0, 5\) has a NaN at x0"):
-        leastsq_many(decay, [[START]], data=data[None], vectorized=vectorized, nan_policy="raise")
-
-
-@both
-@pytest.mark.parametrize("bad", [[0], [K - 1], [0, 1, 2, 300, 301, K - 1]], ids=str)
-@pytest.mark.parametrize("call", [1, 3, 6])
-def test_exceptions(vectorized: bool, bad: list[int], call: int) -> None:
-    """A fit that raises ends with -1 where it got to; the others' bits are what they were."""
-    counts: dict[int, int] = {}
-
-    def func(p: Array, y: Array, k: Array) -> Array:
-        some = np.ravel(k)
-        for i in bad:
-            if i in some and (p.ndim == 1 or p.shape[1] == 1):
-                counts[i] = counts.get(i, 0) + 1
-                if counts[i] >= call:
-                    raise CustomError(i, 2)
-            elif i in some:
-                raise CustomError(i, 3)
-        return decay(p, y)
-
-    data = (DATA, np.arange(K))
-    with pytest.warns(RuntimeWarning, match=f"{len(bad)} stopped by an exception"):
-        result = leastsq_many(func, START, data=data, vectorized=vectorized)
-    assert np.flatnonzero(result.ier == -1).tolist() == bad
-    assert sorted(result.errors) == bad
-    for i in bad:
-        assert type(result.errors[i]) is RuntimeError  # a CustomError cannot be unpickled
-        assert result.errors[i].__traceback__ is None
-        assert "CustomError" in "".join(result.errors[i].__notes__)
-    for k in {0, 1, 5, 299, 302, K - 2, K - 1} - set(bad):
-        check(result, k, one(k))
-
-
-@both
-def test_exceptions_in_all(vectorized: bool) -> None:
-    def func(p: Array, y: Array) -> Array:
-        raise ValueError("always")
-
-    with pytest.warns(RuntimeWarning, match=f"{K} fits: 0 converged, {K} stopped"):
-        result = leastsq_many(func, START, data=DATA, vectorized=vectorized)
-    assert (result.ier == -1).all()
-    assert len(result.errors) == 100
-    assert_same(result.x, np.tile(START, (K, 1)))
-    assert np.isnan(result.ssq).all()
-
-
-@both
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
-def test_interrupts_end_the_run(vectorized: bool, error: BaseException) -> None:
-    calls = 0
-
-    def func(p: Array, y: Array) -> Array:
-        nonlocal calls
-        calls += 1
-        if calls == 7:
-            raise error
-        return decay(p, y)
-
-    with pytest.raises(type(error)) as caught:
-        leastsq_many(func, START, data=DATA, vectorized=vectorized)
-    assert caught.value is error
-    assert leastsq_many(decay, START, data=DATA[:9], vectorized=vectorized).success.all()
-
-
-# The batch
 
 
 @both
@@ -404,40 +274,3 @@ def test_standard_errors_without_degrees_of_freedom() -> None:
     result = leastsq_many(lambda p, y: p - y, [0.0, 0.0], data=data)
     assert (result.dof == 0).all()
     assert np.isnan(result.standard_errors()).all()
-
-
-def test_progress() -> None:
-    seen: list[tuple[int, int]] = []
-    leastsq_many(decay, START, data=DATA, vectorized=True, progress=lambda *a: seen.append(a))
-    done = [done for done, _ in seen]
-    assert done == sorted(set(done))
-    assert seen[-1] == (K, K)
-    assert len(seen) > 10
-
-
-def test_progress_by_a_bar(capfd: pytest.CaptureFixture[str]) -> None:
-    if find_spec("tqdm") is None:
-        with pytest.raises(ImportError, match=r"pip install 'leastsq\[progress\]'"):
-            leastsq_many(decay, START, data=DATA, progress=True)
-        return
-    leastsq_many(decay, START, data=DATA, vectorized=True, progress=True)
-    assert f"{K}/{K}" in capfd.readouterr().err
-
-
-@both
-def test_progress_that_has_enough(vectorized: bool) -> None:
-    def enough(done: int, total: int) -> None:
-        if done >= 100:
-            raise StopIteration
-
-    with pytest.warns(RuntimeWarning, match="not run or not finished"):
-        result = leastsq_many(decay, START, data=DATA, vectorized=vectorized, progress=enough)
-    ended = np.flatnonzero(result.ier != -2)
-    assert 100 <= len(ended) < 400
-    for k in ended[::20]:
-        check(result, k, one(k))
-    idle = np.flatnonzero(result.nfev == 0)
-    assert_same(result.x[idle], np.tile(START, (len(idle), 1)))
-    assert np.isnan(result.ssq[idle]).all()
-    with pytest.raises(ZeroDivisionError):
-        leastsq_many(decay, START, data=DATA, progress=lambda done, total: 1 / 0)

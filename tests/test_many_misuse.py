@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asking import asks
+from decays import DATA, START, K, T, both, check, decay, one, slopes
 from reference import assert_same
 from support import Array, run_python
-from test_many import DATA, START, K, T, both, check, decay, one, slopes
 
 from leastsq import leastsq, leastsq_many
 

@@ -1,57 +1,13 @@
-/* A batch: many solves of one size in step, each in a slot of its own, for leastsq_many().
- *
- * Slots are answered, by a vectorized function all at once or by a function of one point each, and
- * resumed together. A solve that has ended leaves its results, and the last slot moves into its
- * place: a block of workspace has no addresses in it. A batch belongs to one call of leastsq_many:
- * no critical sections. */
-#include "_ask.h"
+/* The slots of a batch: how they are filled, what they want, how they go on and end. */
+#include "_batch.h"
 #include "_methods.h"
-#include "_trampoline.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CAPSULE "leastsq._minpack.batch"
 
-/* Of the core, fortran/batch.f90, which says what they do. */
-void leastsq_batch_points(double *block, double *point, double *stepped);
-void leastsq_batch_put(double *block, const double *residual);
-void leastsq_batch_column(double *block, int j, const double *residual);
-int leastsq_batch_resume(double *block, int flag);
-
-/* Beside the requests of leastsq.h: the residual at the start. */
-enum { WANTS_FIRST_RESIDUAL = 4 };
-
-/* What NaNs in the residual at the start are: samples like others, left out, or an error. */
-enum { PROPAGATE, OMIT, RAISE };
-
 enum { STOPPED = -2 }; /* ier of a solve that was not finished */
-
-/* What has become of a slot's request. */
-enum { UNANSWERED, ANSWERED, FAILED, REFUSED, HAS_NAN };
-
-/* Arrays of the caller's, a row a problem; cov is NULL where it is not wanted. */
-typedef struct {
-    double *x, *cov, *variance, *ssq;
-    npy_int64 *dof;
-    npy_int32 *ier, *nfev, *njev;
-    npy_bool *success;
-} Results;
-
-typedef struct {
-    int slots, active;   /* there are, and in use from the first on */
-    int m, n, analytic, maxfev, nan_policy;
-    double ftol, xtol, gtol, factor, epsfcn;
-    const double *diag;
-    size_t size;         /* of a block, in doubles */
-    double *blocks;      /* one a slot */
-    double *weights;     /* m a slot, or NULL */
-    npy_int64 *problem;  /* that a slot works on */
-    int *request, *answer; /* of a slot */
-    double *scratch;     /* n*n + n + 2*m numbers */
-    Results results;
-    PyObject *keep;      /* what owns the arrays */
-} Batch;
 
 static void free_batch(PyObject *capsule)
 {
@@ -66,27 +22,12 @@ static void free_batch(PyObject *capsule)
     PyMem_Free(batch);
 }
 
-static Batch *batch_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
-                       Py_ssize_t wanted)
+Batch *leastsq_batch_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
+                        Py_ssize_t wanted)
 {
     if (leastsq_check_nargs(method, nargs, wanted) < 0)
         return NULL;
     return PyCapsule_GetPointer(args[0], CAPSULE);
-}
-
-static double *block_of(const Batch *batch, int slot)
-{
-    return batch->blocks + (size_t)slot * batch->size;
-}
-
-static double *weights_of(const Batch *batch, int slot)
-{
-    return batch->weights == NULL ? NULL : batch->weights + (size_t)slot * (size_t)batch->m;
-}
-
-static void *numbers(PyObject *array)
-{
-    return array == Py_None ? NULL : PyArray_DATA((PyArrayObject *)array);
 }
 
 static int allocate(Batch *batch, int weighted)
@@ -156,8 +97,7 @@ PyObject *leastsq_py_batch(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     return capsule;
 }
 
-/* How many samples have a weight that is not zero, and whether all are finite and none negative. */
-static npy_intp count_samples(const double *weights, int m, int *proper)
+npy_intp leastsq_count_samples(const double *weights, int m, int *proper)
 {
     npy_intp count = 0;
 
@@ -174,7 +114,7 @@ static npy_intp count_samples(const double *weights, int m, int *proper)
  * weights are no weights, or too few, has ended. */
 PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
-    Batch *batch = batch_of("batch_fill", args, nargs, 4);
+    Batch *batch = leastsq_batch_of("batch_fill", args, nargs, 4);
     const npy_int64 *problems;
     const double *x, *weights;
     npy_intp count;
@@ -193,7 +133,7 @@ PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args
         if (weights != NULL) {
             const double *row = weights + (size_t)i * (size_t)batch->m;
 
-            samples = count_samples(row, batch->m, &proper);
+            samples = leastsq_count_samples(row, batch->m, &proper);
             memcpy(weights_of(batch, slot), row, (size_t)batch->m * sizeof(double));
         } else
             for (int j = 0; batch->weights != NULL && j < batch->m; j++)
@@ -228,7 +168,7 @@ static int is_wanting(const Batch *batch, int slot, long request)
 PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *const *args,
                                    Py_ssize_t nargs)
 {
-    Batch *batch = batch_of("batch_wanting", args, nargs, 2);
+    Batch *batch = leastsq_batch_of("batch_wanting", args, nargs, 2);
     PyObject *slots, *problems;
     npy_intp count = 0;
     long request;
@@ -259,7 +199,7 @@ PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *const *a
 PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *args,
                                   Py_ssize_t nargs)
 {
-    Batch *batch = batch_of("batch_points", args, nargs, 2);
+    Batch *batch = leastsq_batch_of("batch_points", args, nargs, 2);
     const npy_int32 *slot;
     npy_intp shape[3] = {0, 0, 1};
     PyObject *points, *stepped;
@@ -284,149 +224,6 @@ PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *ar
         }
     }
     return Py_BuildValue("NN", points, stepped);
-}
-
-/* Multiplies columns by weights; a weight of zero makes zero of anything. */
-static void weigh(const double *weights, int m, int columns, double *values)
-{
-    for (int j = 0; weights != NULL && j < columns; j++, values += m)
-        for (int i = 0; i < m; i++)
-            values[i] = weights[i] == 0.0 ? 0.0 : weights[i] * values[i];
-}
-
-/* Looks for NaNs in the residual at the start, and leaves them out where that is wished: what the
- * slot's answer becomes. */
-static int admit(Batch *batch, int slot, const double *fvec)
-{
-    double *weights = weights_of(batch, slot);
-    npy_intp samples;
-    int proper;
-
-    if (batch->nan_policy == PROPAGATE)
-        return ANSWERED;
-    for (int i = 0; i < batch->m; i++)
-        if (isnan(fvec[i]) && (weights == NULL || weights[i] != 0.0)) {
-            if (batch->nan_policy == RAISE)
-                return HAS_NAN;
-            weights[i] = 0.0;
-        }
-    if (batch->nan_policy == RAISE)
-        return ANSWERED;
-    samples = count_samples(weights, batch->m, &proper);
-    batch->results.dof[batch->problem[slot]] = samples - batch->n;
-    return samples < batch->n ? REFUSED : ANSWERED;
-}
-
-/* Takes a residual: at the point of a column of a difference Jacobian, or, with -1, at the one that
- * is wanted. */
-static void take_residual(Batch *batch, int slot, int column, const double *residual)
-{
-    const double *weights = weights_of(batch, slot);
-    double *weighted = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1);
-
-    if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
-        batch->answer[slot] = admit(batch, slot, residual);
-    else if (column < 0 || column == batch->n - 1)
-        batch->answer[slot] = ANSWERED;
-    if (weights != NULL) {
-        memcpy(weighted, residual, (size_t)batch->m * sizeof(double));
-        weigh(weights, batch->m, 1, weighted);
-        residual = weighted;
-    }
-    if (column < 0)
-        leastsq_batch_put(block_of(batch, slot), residual);
-    else
-        leastsq_batch_column(block_of(batch, slot), column, residual);
-}
-
-/* A problem whose residual at the start has a NaN that is refused, or -1. */
-static PyObject *refused_problem(const Batch *batch)
-{
-    for (int slot = 0; slot < batch->active; slot++)
-        if (batch->answer[slot] == HAS_NAN)
-            return PyLong_FromLongLong(batch->problem[slot]);
-    return PyLong_FromLong(-1);
-}
-
-/* batch_put(batch, slots, column, result) -> a problem whose residual is refused, or -1
- * result: a vectorized func's for these slots, at what batch_points gives. */
-PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
-{
-    Batch *batch = batch_of("batch_put", args, nargs, 4);
-    const npy_int32 *slot;
-    npy_intp shape[2];
-    PyArrayObject *rows;
-    const double *row;
-    int column;
-
-    if (batch == NULL)
-        return NULL;
-    slot = numbers(args[1]);
-    column = (int)PyLong_AsLong(args[2]);
-    shape[0] = PyArray_SIZE((PyArrayObject *)args[1]);
-    shape[1] = batch->m;
-    rows = leastsq_exact_doubles(args[3], leastsq_result, 2, shape, LEASTSQ_FUNC_VECTORIZED);
-    if (rows == NULL)
-        return NULL;
-    row = PyArray_DATA(rows);
-    for (npy_intp k = 0; k < shape[0]; k++, row += batch->m)
-        take_residual(batch, slot[k], column, row);
-    Py_DECREF(rows);
-    return refused_problem(batch);
-}
-
-/* batch_put_jacobian(batch, slots, result, transposed)
- * result: a vectorized Dfun's for these slots. */
-PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *const *args,
-                                        Py_ssize_t nargs)
-{
-    Batch *batch = batch_of("batch_put_jacobian", args, nargs, 4);
-    const npy_int32 *slot;
-    npy_intp k, by_rows[3], by_columns[3];
-    PyArrayObject *jacobians;
-    const double *all;
-    size_t m, n;
-
-    if (batch == NULL)
-        return NULL;
-    slot = numbers(args[1]);
-    k = by_rows[0] = by_columns[1] = PyArray_SIZE((PyArrayObject *)args[1]);
-    by_rows[1] = by_columns[2] = batch->m;
-    by_rows[2] = by_columns[0] = batch->n;
-    jacobians = leastsq_exact_doubles(args[2], leastsq_result, 3,
-                                      args[3] == Py_True ? by_columns : by_rows,
-                                      LEASTSQ_DFUN_VECTORIZED);
-    if (jacobians == NULL)
-        return NULL;
-    all = PyArray_DATA(jacobians);
-    m = (size_t)batch->m;
-    n = (size_t)batch->n;
-    for (npy_intp i = 0; i < k; i++) {
-        leastsq_view view;
-
-        leastsq_inspect(block_of(batch, slot[i]), &view);
-        if (args[3] == Py_True)
-            for (size_t j = 0; j < n; j++)
-                memcpy(view.jacobian + j * m, all + (j * (size_t)k + (size_t)i) * m,
-                       m * sizeof(double));
-        else
-            leastsq_transpose(all + (size_t)i * m * n, batch->m, batch->n, view.jacobian);
-        weigh(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
-        batch->answer[slot[i]] = ANSWERED;
-    }
-    Py_DECREF(jacobians);
-    Py_RETURN_NONE;
-}
-
-/* batch_fail(batch, slot): its request cannot be answered, the next batch_advance ends it */
-PyObject *leastsq_py_batch_fail(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
-{
-    Batch *batch = batch_of("batch_fail", args, nargs, 2);
-
-    if (batch == NULL)
-        return NULL;
-    batch->answer[PyLong_AsLong(args[1])] = FAILED;
-    Py_RETURN_NONE;
 }
 
 /* The inverse of J^T J of a slot that has converged, or NaNs. */
@@ -551,66 +348,4 @@ PyObject *leastsq_py_batch_stop(PyObject *Py_UNUSED(self), PyObject *capsule)
         store_results(batch, slot, batch->request[slot] != LEASTSQ_WANTS_NOTHING);
     batch->active = 0;
     Py_RETURN_NONE;
-}
-
-static int answer_jacobian(UserFunctions *user, Batch *batch, int slot)
-{
-    leastsq_view view;
-
-    leastsq_inspect(block_of(batch, slot), &view);
-    if (leastsq_jacobian(user, view.point, batch->m, batch->n, view.jacobian) < 0)
-        return -1;
-    weigh(weights_of(batch, slot), batch->m, batch->n, view.jacobian);
-    batch->answer[slot] = ANSWERED;
-    return 0;
-}
-
-/* Answers a slot's request with residuals of one point each. */
-static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
-{
-    double *point = batch->scratch, *stepped = point + batch->n;
-    double *residual = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1) + batch->m;
-    const int differences = batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES;
-
-    leastsq_batch_points(block_of(batch, slot), point, stepped);
-    for (int j = differences ? 0 : -1; j < (differences ? batch->n : 0); j++) {
-        const double x = j < 0 ? 0.0 : point[j];
-
-        if (j >= 0)
-            point[j] = stepped[j];
-        if (leastsq_residual(user, batch->m, batch->n, point, residual, 0) < 0)
-            return -1;
-        if (j >= 0)
-            point[j] = x;
-        take_residual(batch, slot, j, residual);
-    }
-    return 0;
-}
-
-/* batch_call(batch, slot, func, args, dfun, transposed) -> a problem that is refused, or -1
- * Answers a slot with functions of one point until its solve has ended. */
-PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
-{
-    Batch *batch = batch_of("batch_call", args, nargs, 6);
-    UserFunctions user;
-    int slot, status;
-
-    if (batch == NULL ||
-        leastsq_prepare(&user, args[2], args[4] == Py_None ? NULL : args[4], args[3]) < 0)
-        return NULL;
-    user.transposed = args[5] == Py_True;
-    slot = (int)PyLong_AsLong(args[1]);
-    do {
-        status = batch->request[slot] == LEASTSQ_WANTS_JACOBIAN
-                     ? answer_jacobian(&user, batch, slot)
-                     : answer_residuals(&user, batch, slot);
-        if (status < 0 || batch->answer[slot] != ANSWERED)
-            break;
-        batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), 0);
-        batch->answer[slot] = UNANSWERED;
-    } while (batch->request[slot] != LEASTSQ_WANTS_NOTHING);
-    if (batch->request[slot] == LEASTSQ_WANTS_NOTHING)
-        batch->answer[slot] = ANSWERED;
-    leastsq_release(&user);
-    return status < 0 ? NULL : refused_problem(batch);
 }

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from leastsq._checks import as_c_int, require_bundled, settings
 from leastsq._driver import Residual
+from leastsq._many_kinds import OneByOne, Vectorized
 from leastsq._many_result import LeastsqManyResult, summary
-from leastsq._many_run import Enough, OneByOne, Options, Run, Vectorized
+from leastsq._many_run import Enough, Options, Run
 from leastsq._outcome import IMPROPER_INPUT, MESSAGES, out_of_range
 from leastsq._problems import Problems
 

@@ -1,0 +1,75 @@
+/* A batch: many solves of one size in step, each in a slot of its own, for leastsq_many().
+ *
+ * Slots are answered, by a vectorized function all at once or by a function of one point each, and
+ * resumed together. A solve that has ended leaves its results, and the last slot moves into its
+ * place: a block of workspace has no addresses in it. A batch belongs to one call of leastsq_many:
+ * no critical sections. */
+#ifndef LEASTSQ_BATCH_H
+#define LEASTSQ_BATCH_H
+
+#include "_results.h"
+#include "leastsq.h"
+
+/* Of the core, fortran/batch.f90, which says what they do. */
+void leastsq_batch_points(double *block, double *point, double *stepped);
+void leastsq_batch_put(double *block, const double *residual);
+void leastsq_batch_column(double *block, int j, const double *residual);
+int leastsq_batch_resume(double *block, int flag);
+
+/* Beside the requests of leastsq.h: the residual at the start. */
+enum { WANTS_FIRST_RESIDUAL = 4 };
+
+/* What NaNs in the residual at the start are: samples like others, left out, or an error. */
+enum { PROPAGATE, OMIT, RAISE };
+
+/* What has become of a slot's request. */
+enum { UNANSWERED, ANSWERED, FAILED, REFUSED, HAS_NAN };
+
+/* Arrays of the caller's, a row a problem; cov is NULL where it is not wanted. */
+typedef struct {
+    double *x, *cov, *variance, *ssq;
+    npy_int64 *dof;
+    npy_int32 *ier, *nfev, *njev;
+    npy_bool *success;
+} Results;
+
+typedef struct {
+    int slots, active;   /* there are, and in use from the first on */
+    int m, n, analytic, maxfev, nan_policy;
+    double ftol, xtol, gtol, factor, epsfcn;
+    const double *diag;
+    size_t size;         /* of a block, in doubles */
+    double *blocks;      /* one a slot */
+    double *weights;     /* m a slot, or NULL */
+    npy_int64 *problem;  /* that a slot works on */
+    int *request, *answer; /* of a slot */
+    double *scratch;     /* n*n + n + 2*m numbers */
+    Results results;
+    PyObject *keep;      /* what owns the arrays */
+} Batch;
+
+/* The batch of a method's first argument; NULL with an exception where it is none, or where there
+ * are not as many arguments as are wanted. */
+Batch *leastsq_batch_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
+                        Py_ssize_t wanted);
+
+/* How many samples have a weight that is not zero, and whether all are finite and none negative. */
+npy_intp leastsq_count_samples(const double *weights, int m, int *proper);
+
+static inline double *block_of(const Batch *batch, int slot)
+{
+    return batch->blocks + (size_t)slot * batch->size;
+}
+
+static inline double *weights_of(const Batch *batch, int slot)
+{
+    return batch->weights == NULL ? NULL : batch->weights + (size_t)slot * (size_t)batch->m;
+}
+
+/* The data of an array, NULL of None. */
+static inline void *numbers(PyObject *array)
+{
+    return array == Py_None ? NULL : PyArray_DATA((PyArrayObject *)array);
+}
+
+#endif

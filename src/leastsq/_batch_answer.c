@@ -1,0 +1,213 @@
+/* Answers the slots of a batch, by vectorized functions or by functions of one point. */
+#include "_batch.h"
+#include "_ask.h"
+#include "_methods.h"
+#include "_trampoline.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Multiplies columns by weights; a weight of zero makes zero of anything. */
+static void weigh(const double *weights, int m, int columns, double *values)
+{
+    for (int j = 0; weights != NULL && j < columns; j++, values += m)
+        for (int i = 0; i < m; i++)
+            values[i] = weights[i] == 0.0 ? 0.0 : weights[i] * values[i];
+}
+
+/* Looks for NaNs in the residual at the start, and leaves them out where that is wished: what the
+ * slot's answer becomes. */
+static int admit(Batch *batch, int slot, const double *fvec)
+{
+    double *weights = weights_of(batch, slot);
+    npy_intp samples;
+    int proper;
+
+    if (batch->nan_policy == PROPAGATE)
+        return ANSWERED;
+    for (int i = 0; i < batch->m; i++)
+        if (isnan(fvec[i]) && (weights == NULL || weights[i] != 0.0)) {
+            if (batch->nan_policy == RAISE)
+                return HAS_NAN;
+            weights[i] = 0.0;
+        }
+    if (batch->nan_policy == RAISE)
+        return ANSWERED;
+    samples = leastsq_count_samples(weights, batch->m, &proper);
+    batch->results.dof[batch->problem[slot]] = samples - batch->n;
+    return samples < batch->n ? REFUSED : ANSWERED;
+}
+
+/* Takes a residual: at the point of a column of a difference Jacobian, or, with -1, at the one that
+ * is wanted. */
+static void take_residual(Batch *batch, int slot, int column, const double *residual)
+{
+    const double *weights = weights_of(batch, slot);
+    double *weighted = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1);
+
+    if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
+        batch->answer[slot] = admit(batch, slot, residual);
+    else if (column < 0 || column == batch->n - 1)
+        batch->answer[slot] = ANSWERED;
+    if (weights != NULL) {
+        memcpy(weighted, residual, (size_t)batch->m * sizeof(double));
+        weigh(weights, batch->m, 1, weighted);
+        residual = weighted;
+    }
+    if (column < 0)
+        leastsq_batch_put(block_of(batch, slot), residual);
+    else
+        leastsq_batch_column(block_of(batch, slot), column, residual);
+}
+
+/* A problem whose residual at the start has a NaN that is refused, or -1. */
+static PyObject *refused_problem(const Batch *batch)
+{
+    for (int slot = 0; slot < batch->active; slot++)
+        if (batch->answer[slot] == HAS_NAN)
+            return PyLong_FromLongLong(batch->problem[slot]);
+    return PyLong_FromLong(-1);
+}
+
+/* batch_put(batch, slots, column, result) -> a problem whose residual is refused, or -1
+ * result: a vectorized func's for these slots, at what batch_points gives. */
+PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = leastsq_batch_of("batch_put", args, nargs, 4);
+    const npy_int32 *slot;
+    npy_intp shape[2];
+    PyArrayObject *rows;
+    const double *row;
+    int column;
+
+    if (batch == NULL)
+        return NULL;
+    slot = numbers(args[1]);
+    column = (int)PyLong_AsLong(args[2]);
+    shape[0] = PyArray_SIZE((PyArrayObject *)args[1]);
+    shape[1] = batch->m;
+    rows = leastsq_exact_doubles(args[3], leastsq_result, 2, shape, LEASTSQ_FUNC_VECTORIZED);
+    if (rows == NULL)
+        return NULL;
+    row = PyArray_DATA(rows);
+    for (npy_intp k = 0; k < shape[0]; k++, row += batch->m)
+        take_residual(batch, slot[k], column, row);
+    Py_DECREF(rows);
+    return refused_problem(batch);
+}
+
+/* batch_put_jacobian(batch, slots, result, transposed)
+ * result: a vectorized Dfun's for these slots. */
+PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                        Py_ssize_t nargs)
+{
+    Batch *batch = leastsq_batch_of("batch_put_jacobian", args, nargs, 4);
+    const npy_int32 *slot;
+    npy_intp k, by_rows[3], by_columns[3];
+    PyArrayObject *jacobians;
+    const double *all;
+    size_t m, n;
+
+    if (batch == NULL)
+        return NULL;
+    slot = numbers(args[1]);
+    k = by_rows[0] = by_columns[1] = PyArray_SIZE((PyArrayObject *)args[1]);
+    by_rows[1] = by_columns[2] = batch->m;
+    by_rows[2] = by_columns[0] = batch->n;
+    jacobians = leastsq_exact_doubles(args[2], leastsq_result, 3,
+                                      args[3] == Py_True ? by_columns : by_rows,
+                                      LEASTSQ_DFUN_VECTORIZED);
+    if (jacobians == NULL)
+        return NULL;
+    all = PyArray_DATA(jacobians);
+    m = (size_t)batch->m;
+    n = (size_t)batch->n;
+    for (npy_intp i = 0; i < k; i++) {
+        leastsq_view view;
+
+        leastsq_inspect(block_of(batch, slot[i]), &view);
+        if (args[3] == Py_True)
+            for (size_t j = 0; j < n; j++)
+                memcpy(view.jacobian + j * m, all + (j * (size_t)k + (size_t)i) * m,
+                       m * sizeof(double));
+        else
+            leastsq_transpose(all + (size_t)i * m * n, batch->m, batch->n, view.jacobian);
+        weigh(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
+        batch->answer[slot[i]] = ANSWERED;
+    }
+    Py_DECREF(jacobians);
+    Py_RETURN_NONE;
+}
+
+/* batch_fail(batch, slot): its request cannot be answered, the next batch_advance ends it */
+PyObject *leastsq_py_batch_fail(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = leastsq_batch_of("batch_fail", args, nargs, 2);
+
+    if (batch == NULL)
+        return NULL;
+    batch->answer[PyLong_AsLong(args[1])] = FAILED;
+    Py_RETURN_NONE;
+}
+
+static int answer_jacobian(UserFunctions *user, Batch *batch, int slot)
+{
+    leastsq_view view;
+
+    leastsq_inspect(block_of(batch, slot), &view);
+    if (leastsq_jacobian(user, view.point, batch->m, batch->n, view.jacobian) < 0)
+        return -1;
+    weigh(weights_of(batch, slot), batch->m, batch->n, view.jacobian);
+    batch->answer[slot] = ANSWERED;
+    return 0;
+}
+
+/* Answers a slot's request with residuals of one point each. */
+static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
+{
+    double *point = batch->scratch, *stepped = point + batch->n;
+    double *residual = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1) + batch->m;
+    const int differences = batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES;
+
+    leastsq_batch_points(block_of(batch, slot), point, stepped);
+    for (int j = differences ? 0 : -1; j < (differences ? batch->n : 0); j++) {
+        const double x = j < 0 ? 0.0 : point[j];
+
+        if (j >= 0)
+            point[j] = stepped[j];
+        if (leastsq_residual(user, batch->m, batch->n, point, residual, 0) < 0)
+            return -1;
+        if (j >= 0)
+            point[j] = x;
+        take_residual(batch, slot, j, residual);
+    }
+    return 0;
+}
+
+/* batch_call(batch, slot, func, args, dfun, transposed) -> a problem that is refused, or -1
+ * Answers a slot with functions of one point until its solve has ended. */
+PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = leastsq_batch_of("batch_call", args, nargs, 6);
+    UserFunctions user;
+    int slot, status;
+
+    if (batch == NULL ||
+        leastsq_prepare(&user, args[2], args[4] == Py_None ? NULL : args[4], args[3]) < 0)
+        return NULL;
+    user.transposed = args[5] == Py_True;
+    slot = (int)PyLong_AsLong(args[1]);
+    do {
+        status = batch->request[slot] == LEASTSQ_WANTS_JACOBIAN
+                     ? answer_jacobian(&user, batch, slot)
+                     : answer_residuals(&user, batch, slot);
+        if (status < 0 || batch->answer[slot] != ANSWERED)
+            break;
+        batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), 0);
+        batch->answer[slot] = UNANSWERED;
+    } while (batch->request[slot] != LEASTSQ_WANTS_NOTHING);
+    if (batch->request[slot] == LEASTSQ_WANTS_NOTHING)
+        batch->answer[slot] = ANSWERED;
+    leastsq_release(&user);
+    return status < 0 ? NULL : refused_problem(batch);
+}

@@ -1,0 +1,185 @@
+"""The two kinds of run: functions of one point, and vectorized functions."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from leastsq import _minpack
+from leastsq._checks import Vector
+from leastsq._driver import Request
+from leastsq._many_run import RefusedNanError, Run
+from leastsq._problems import Index, Tile
+
+__all__ = ["OneByOne", "Vectorized"]
+
+Slots = npt.NDArray[np.int32]
+Failed = npt.NDArray[np.bool_]
+
+ONE_POINT = 64
+"""Slots for functions of one point."""
+FITTING, MOST_SLOTS = 16384, 256
+GUARD = 1e4
+"""Relative errors by which a row of several may differ from the same alone."""
+
+
+class OneByOne(Run):
+    """Functions of one point, which finish a slot before the next."""
+
+    vectorized = False
+
+    def _slots(self) -> int:
+        return ONE_POINT
+
+    def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
+        return (*[rows.one(problem) for rows in tile.data], *self.options.args)
+
+    def _begin(self, batch: object, tile: Tile, active: int) -> int:
+        """Hand over the residual that is known already: it is evaluated once."""
+        if self.first is None:
+            return active
+        _, fvec = self.first
+        self.first = None
+        slots, _ = _minpack.batch_wanting(batch, Request.RESIDUAL)
+        self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
+        return _minpack.batch_advance(batch)
+
+    def _answer(self, batch: object, tile: Tile, done: int) -> None:
+        choice = self.options
+        for request in (Request.RESIDUAL, Request.JACOBIAN, Request.DIFFERENCES):
+            slots, problems = _minpack.batch_wanting(batch, request)
+            for slot, problem in zip(slots.tolist(), problems.tolist(), strict=True):
+                args = self._arguments(tile, problem)
+                try:
+                    refused = _minpack.batch_call(
+                        batch, slot, choice.func, args, choice.dfun, choice.transposed
+                    )
+                except Exception as error:
+                    self.keep(tile, problem, error)
+                    _minpack.batch_fail(batch, slot)
+                else:
+                    self.refuse_nan(tile, refused)
+                done += 1
+                self.report(done)
+
+
+class Vectorized(Run):
+    """Functions of several points, which are those of several problems."""
+
+    vectorized = True
+
+    def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
+        return (*_rows_of(tile, np.array([problem])), *self.options.args)
+
+    def _slots(self) -> int:
+        return _fitting(self.m)
+
+    def _answer(self, batch: object, tile: Tile, done: int) -> None:
+        for request in (Request.RESIDUAL, Request.JACOBIAN, Request.DIFFERENCES):
+            slots, problems = _minpack.batch_wanting(batch, request)
+            each = self.m * (self.problems.n if request == Request.JACOBIAN else 1)
+            most = _fitting(each)
+            for first in range(0, len(slots), most):
+                some = slice(first, first + most)
+                self._answer_some(_Asked(batch, tile, slots[some], problems[some]), request)
+
+    def _answer_some(self, asked: "_Asked", request: Request) -> None:
+        """Answer slots that want the same."""
+        columns = range(self.problems.n) if request == Request.DIFFERENCES else (-1,)
+        for column in columns:
+            if self._answer_at_once(asked, request, column):
+                continue
+            failed = self._answer_singly(asked, request, column)
+            if failed.all():
+                return
+            if failed.any():
+                asked = _Asked(
+                    asked.batch, asked.tile, asked.slots[~failed], asked.problems[~failed]
+                )
+
+    def _answer_at_once(self, asked: "_Asked", request: Request, column: int) -> bool:
+        """Answer slots by one call; return whether that went well."""
+        first, self.first = self.first, None
+        try:
+            result = self._call(asked, request, column)
+        except Exception:  # of which slot, is to be found out
+            return False
+        guard = first is not None and len(asked.slots) > 1
+        try:
+            self._put(asked, result, request, column)
+        except RefusedNanError:
+            raise
+        except (TypeError, ValueError):
+            if guard:
+                raise
+            return False
+        if first is not None and guard:
+            _compare(np.asarray(result)[0], first[1], self.place(asked.tile, first[0]))
+        return True
+
+    def _answer_singly(self, asked: "_Asked", request: Request, column: int) -> Failed:
+        """Answer slots one by one; those that raise alone fail. Return which."""
+        failed = np.zeros(len(asked.slots), np.bool_)
+        for i in range(len(asked.slots)):
+            alone = _Asked(
+                asked.batch, asked.tile, asked.slots[i : i + 1], asked.problems[i : i + 1]
+            )
+            try:
+                self._put(alone, self._call(alone, request, column), request, column)
+            except RefusedNanError:
+                raise
+            except Exception as error:
+                self.keep(asked.tile, int(alone.problems[0]), error)
+                _minpack.batch_fail(asked.batch, int(alone.slots[0]))
+                failed[i] = True
+        return failed
+
+    def _call(self, asked: "_Asked", request: Request, column: int) -> Any:  # noqa: ANN401
+        function = self.options.dfun if request == Request.JACOBIAN else self.options.func
+        return function(asked.points(column), *asked.rows, *self.options.args)  # type: ignore[misc]
+
+    def _put(self, asked: "_Asked", result: object, request: Request, column: int) -> None:
+        if request == Request.JACOBIAN:
+            _minpack.batch_put_jacobian(
+                asked.batch, asked.slots, result, self.options.transposed
+            )
+        else:
+            refused = _minpack.batch_put(asked.batch, asked.slots, column, result)
+            self.refuse_nan(asked.tile, refused)
+
+
+class _Asked:
+    """Slots that want the same, with their points and their rows of the data."""
+
+    def __init__(self, batch: object, tile: Tile, slots: Slots, problems: Index) -> None:
+        self.batch, self.tile, self.slots, self.problems = batch, tile, slots, problems
+        self.rows = _rows_of(tile, problems)
+        self._points, self._stepped = _minpack.batch_points(batch, slots)
+
+    def points(self, column: int) -> Vector:
+        """Return p, shape (N, S, 1), fresh; for a column of the difference Jacobian, or -1."""
+        p = self._points.copy()
+        if column >= 0:
+            p[column, :, 0] = self._stepped[column]
+        return p
+
+
+def _rows_of(tile: Tile, problems: Index) -> tuple[npt.NDArray[Any], ...]:
+    return tuple(rows.many(problems) for rows in tile.data)
+
+
+def _fitting(numbers: int) -> int:
+    """Return how many rows of so many numbers malloc has room for without asking the system."""
+    return min(max(FITTING // numbers, 8), MOST_SLOTS)
+
+
+def _compare(row: npt.NDArray[Any], alone: Vector, place: object) -> None:
+    """Refuse a vectorized function that mixes problems."""
+    eps = np.finfo(row.dtype).eps if row.dtype.kind == "f" else np.finfo(np.float64).eps
+    finite = np.abs(alone[np.isfinite(alone)])
+    tolerance = GUARD * float(eps) * float(finite.max(initial=0.0))
+    if not np.allclose(row, alone, rtol=0.0, atol=tolerance, equal_nan=True):
+        raise ValueError(
+            f"func gives problem {place} other residuals among others than alone: one of several "
+            "problems must not depend on the rest (reductions over samples are along axis=-1)"
+        )

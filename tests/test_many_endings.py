@@ -1,0 +1,141 @@
+"""`leastsq_many`: how fits and runs end that do not converge."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from asking import asks
+from decays import DATA, START, K, both, check, decay, one
+from reference import assert_same
+from support import Array, CustomError
+
+from leastsq import leastsq, leastsq_many
+
+pytestmark = asks
+
+
+@both
+def test_nan_policy(vectorized: bool) -> None:
+    data = DATA.copy()
+    data[5, 3] = data[6, :3] = data[7, :28] = np.nan
+    with pytest.warns(RuntimeWarning, match="3 not finite"):
+        result = leastsq_many(decay, START, data=data, vectorized=vectorized)
+    assert result.ier[5:8].tolist() == [4] * 3
+    with pytest.warns(RuntimeWarning, match="1 not evaluated"):
+        omitted = leastsq_many(
+            decay, START, data=data, vectorized=vectorized, nan_policy="omit"
+        )
+    for k in (5, 6):
+        w = np.where(np.isnan(data[k]), 0.0, 1.0)
+        want = leastsq(lambda p, k=k, w=w: w * decay(p, DATA[k]) + 0.0, START, full_output=True)
+        check(omitted, k, want)
+        assert omitted.dof[k] == np.count_nonzero(w) - 3
+    assert (omitted.ier[7], omitted.dof[7]) == (0, -1)
+    for k in (0, 4, 8, K - 1):
+        check(result, k, one(k))
+        check(omitted, k, one(k))
+    with pytest.raises(ValueError, match=r"problem 5 has a NaN at x0"):
+        leastsq_many(decay, START, data=data, vectorized=vectorized, nan_policy="raise")
+    with pytest.raises(ValueError, match=r"problem \(0, 5\) has a NaN at x0"):
+        leastsq_many(decay, [[START]], data=data[None], vectorized=vectorized, nan_policy="raise")
+
+
+@both
+@pytest.mark.parametrize("bad", [[0], [K - 1], [0, 1, 2, 300, 301, K - 1]], ids=str)
+@pytest.mark.parametrize("call", [1, 3, 6])
+def test_exceptions(vectorized: bool, bad: list[int], call: int) -> None:
+    """A fit that raises ends with -1 where it got to; the others' bits are what they were."""
+    counts: dict[int, int] = {}
+
+    def func(p: Array, y: Array, k: Array) -> Array:
+        some = np.ravel(k)
+        for i in bad:
+            if i in some and (p.ndim == 1 or p.shape[1] == 1):
+                counts[i] = counts.get(i, 0) + 1
+                if counts[i] >= call:
+                    raise CustomError(i, 2)
+            elif i in some:
+                raise CustomError(i, 3)
+        return decay(p, y)
+
+    data = (DATA, np.arange(K))
+    with pytest.warns(RuntimeWarning, match=f"{len(bad)} stopped by an exception"):
+        result = leastsq_many(func, START, data=data, vectorized=vectorized)
+    assert np.flatnonzero(result.ier == -1).tolist() == bad
+    assert sorted(result.errors) == bad
+    for i in bad:
+        assert type(result.errors[i]) is RuntimeError  # a CustomError cannot be unpickled
+        assert result.errors[i].__traceback__ is None
+        assert "CustomError" in "".join(result.errors[i].__notes__)
+    for k in {0, 1, 5, 299, 302, K - 2, K - 1} - set(bad):
+        check(result, k, one(k))
+
+
+@both
+def test_exceptions_in_all(vectorized: bool) -> None:
+    def func(p: Array, y: Array) -> Array:
+        raise ValueError("always")
+
+    with pytest.warns(RuntimeWarning, match=f"{K} fits: 0 converged, {K} stopped"):
+        result = leastsq_many(func, START, data=DATA, vectorized=vectorized)
+    assert (result.ier == -1).all()
+    assert len(result.errors) == 100
+    assert_same(result.x, np.tile(START, (K, 1)))
+    assert np.isnan(result.ssq).all()
+
+
+@both
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_interrupts_end_the_run(vectorized: bool, error: BaseException) -> None:
+    calls = 0
+
+    def func(p: Array, y: Array) -> Array:
+        nonlocal calls
+        calls += 1
+        if calls == 7:
+            raise error
+        return decay(p, y)
+
+    with pytest.raises(type(error)) as caught:
+        leastsq_many(func, START, data=DATA, vectorized=vectorized)
+    assert caught.value is error
+    assert leastsq_many(decay, START, data=DATA[:9], vectorized=vectorized).success.all()
+
+
+def test_progress() -> None:
+    seen: list[tuple[int, int]] = []
+    leastsq_many(decay, START, data=DATA, vectorized=True, progress=lambda *a: seen.append(a))
+    done = [done for done, _ in seen]
+    assert done == sorted(set(done))
+    assert seen[-1] == (K, K)
+    assert len(seen) > 10
+
+
+def test_progress_by_a_bar(capfd: pytest.CaptureFixture[str]) -> None:
+    if find_spec("tqdm") is None:
+        with pytest.raises(ImportError, match=r"pip install 'leastsq\[progress\]'"):
+            leastsq_many(decay, START, data=DATA, progress=True)
+        return
+    leastsq_many(decay, START, data=DATA, vectorized=True, progress=True)
+    assert f"{K}/{K}" in capfd.readouterr().err
+
+
+@both
+def test_progress_that_has_enough(vectorized: bool) -> None:
+    def enough(done: int, total: int) -> None:
+        if done >= 100:
+            raise StopIteration
+
+    with pytest.warns(RuntimeWarning, match="not run or not finished"):
+        result = leastsq_many(decay, START, data=DATA, vectorized=vectorized, progress=enough)
+    ended = np.flatnonzero(result.ier != -2)
+    assert 100 <= len(ended) < 400
+    for k in ended[::20]:
+        check(result, k, one(k))
+    idle = np.flatnonzero(result.nfev == 0)
+    assert_same(result.x[idle], np.tile(START, (len(idle), 1)))
+    assert np.isnan(result.ssq[idle]).all()
+    with pytest.raises(ZeroDivisionError):
+        leastsq_many(decay, START, data=DATA, progress=lambda done, total: 1 / 0)
