@@ -43,7 +43,8 @@ def run(
         text=True,
         check=False,
         cwd=cwd,
-        env=os.environ | {"PATH": path} | (environment or {}),
+        # pkgconf-pypi looks for packages in whatever virtual environment is said to be active.
+        env=os.environ | {"PATH": path, "VIRTUAL_ENV": sys.prefix} | (environment or {}),
     )
     assert done.returncode == 0, f"{shlex.join(map(str, command))}\n{done.stdout}{done.stderr}"
     return done.stdout
