@@ -219,8 +219,8 @@ def test_numpy_alone_is_enough() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str) -> None:
-    if name == "__init__" and not bundled():
-        pytest.skip("the system build has no LevenbergMarquardt")
+    if name in ("__init__", "_many") and not bundled():
+        pytest.skip("the system build has no LevenbergMarquardt and no leastsq_many")
     module = importlib.import_module("leastsq" if name == "__init__" else f"leastsq.{name}")
     assert doctest.testmod(module).failed == 0
 
@@ -248,7 +248,9 @@ def test_the_snippets_of_the_readme_run(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
     assert blocks
     # numba's block is run by the downstream programs' tests.
-    others = ("numba",) if bundled() else ("numba", "callback=", "LevenbergMarquardt")
+    others = ("numba",) if bundled() else (
+        "numba", "callback=", "LevenbergMarquardt", "leastsq_many"
+    )  # fmt: skip
     runnable = [block for block in blocks if not any(word in block for word in others)]
     absent = {name for block in runnable for name in missing_modules(block)}
     if absent:
