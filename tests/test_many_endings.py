@@ -87,6 +87,68 @@ def test_exceptions_in_all(vectorized: bool) -> None:
 
 
 @both
+def test_an_exception_that_is_raised_again_and_again(vectorized: bool) -> None:
+    """What is kept are copies, which do not grow, and nothing of the user's is changed."""
+    cause = KeyError("cause")
+    error = ValueError("always the same")
+    error.__cause__ = cause
+    strange = ValueError("notes that are no list")
+    strange.__notes__ = ("a",)
+
+    def func(p: Array, y: Array, k: Array) -> Array:
+        if np.any(np.asarray(k) < 40):
+            raise error if np.any(np.asarray(k) != 7) else strange
+        return decay(p, y)
+
+    data = (DATA[:60], np.arange(60))
+    with pytest.warns(RuntimeWarning, match="40 stopped by an exception"):
+        result = leastsq_many(func, START, data=data, vectorized=vectorized)
+    assert error.__cause__ is cause
+    assert not hasattr(error, "__notes__")
+    assert all(type(result.errors[k]) is ValueError for k in range(40) if k != 7)
+    assert max(len("".join(result.errors[k].__notes__)) for k in range(40)) < 100_000
+    assert (result.dof == 27).all()
+
+
+@both
+def test_a_result_that_cannot_be_read_is_that_fits_error(vectorized: bool) -> None:
+    class Strange:
+        def __array__(self, *given: object, **named: object) -> Array:
+            raise ZeroDivisionError("not to be read")
+
+    def func(p: Array, y: Array, k: Array) -> object:
+        return Strange() if 650 in np.ravel(k) else decay(p, y)
+
+    with pytest.warns(RuntimeWarning, match="1 stopped by an exception"):
+        result = leastsq_many(func, START, data=(DATA, np.arange(K)), vectorized=vectorized)
+    assert type(result.errors[650]) is ZeroDivisionError
+    check(result, 3, one(3))
+
+
+@both
+def test_dfun_that_raises_at_once(vectorized: bool) -> None:
+    """The residual at x0 was there: its sum of squares is known."""
+
+    def dfun(p: Array, y: Array) -> Array:
+        raise ValueError("no Jacobian")
+
+    with pytest.warns(RuntimeWarning, match="5 stopped by an exception"):
+        result = leastsq_many(decay, START, data=DATA[:5], Dfun=dfun, vectorized=vectorized)
+    want = np.sum(decay(np.array(START), DATA[:5]) ** 2, axis=1)
+    np.testing.assert_allclose(result.ssq, want)
+    assert (result.njev == 1).all()
+
+
+@both
+def test_everything_left_out_is_told(vectorized: bool) -> None:
+    with pytest.warns(RuntimeWarning, match="5 not evaluated: too few samples"):
+        leastsq_many(
+            lambda p, y: y * np.nan * p[0], [1.0], data=DATA[:5], nan_policy="omit",
+            vectorized=vectorized,
+        )  # fmt: skip
+
+
+@both
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 def test_interrupts_end_the_run(vectorized: bool, error: BaseException) -> None:
     calls = 0
@@ -134,6 +196,22 @@ def test_progress_that_has_enough(vectorized: bool) -> None:
     assert 100 <= len(ended) < 400
     for k in ended[::20]:
         check(result, k, one(k))
+
+    def stops(p: Array, y: Array, k: Array) -> Array:
+        if np.any(np.asarray(k) % 5 == 2):
+            raise ValueError("every fifth")
+        return decay(p, y)
+
+    for last in range(95, 106):
+        def enough_of(done: int, total: int, last: int = last) -> None:
+            if done >= last:
+                raise StopIteration
+
+        with pytest.warns(RuntimeWarning, match="not run or not finished"):
+            result = leastsq_many(
+                stops, START, data=(DATA, np.arange(K)), vectorized=vectorized, progress=enough_of
+            )
+        assert np.flatnonzero(result.ier == -1).tolist() == sorted(result.errors)
     idle = np.flatnonzero(result.nfev == 0)
     assert_same(result.x[idle], np.tile(START, (len(idle), 1)))
     assert np.isnan(result.ssq[idle]).all()

@@ -131,6 +131,70 @@ def test_reductions_over_everything(func: Callable[..., Array]) -> None:
         leastsq_many(func, START, data=DATA, vectorized=True)
 
 
+@pytest.mark.parametrize("spoil", ["mask", "raise", "nan"])
+def test_reductions_are_found_late(spoil: str) -> None:
+    """Where the first block has one problem, or raises, or is not finite, the next one tells."""
+    weights, data = np.ones(DATA.shape), DATA.copy()
+    if spoil == "mask":
+        weights[1:400] = 0.0
+    if spoil == "nan":
+        data[0, 0] = np.nan
+
+    def func(p: Array, y: Array, k: Array) -> Array:
+        if spoil == "raise" and 7 in k:
+            raise ZeroDivisionError
+        values = decay(p, y)
+        return values + np.nanmean(values)
+
+    with pytest.raises(ValueError, match="axis=-1"):
+        leastsq_many(func, START, data=(data, np.arange(K)), weights=weights, vectorized=True)
+
+
+def test_rounding_that_depends_on_the_block_is_none() -> None:
+    """Starts at the solution, where a residual is all rounding of a larger model."""
+    t = np.linspace(0.0, 1.0, 40)
+    powers = np.vander(t, 4) * 1e6
+    starts = np.random.default_rng(1).uniform(0.5, 2.0, (300, 4))
+    data = starts @ powers.T
+    result = leastsq_many(
+        lambda p, y: (powers @ p[:, :, 0]).T - y, starts, data=data, vectorized=True
+    )
+    assert np.allclose(result.x, starts)
+
+
+@both
+def test_memory_in_flight(vectorized: bool) -> None:
+    """As many workspaces as 64 MB hold, not 64 of 34 MB."""
+    run_python(
+        f"""
+        import resource
+        import numpy as np
+        from leastsq import leastsq_many
+
+        m, n = 400_000, 8
+        a = np.random.default_rng(0).standard_normal((n, m))
+        def func(p, v):
+            return sum(a[i] * p[i] for i in range(n)) - v
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        leastsq_many(func, np.zeros(n), data=np.ones(20), cov=False, vectorized={vectorized})
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert grown < 300_000, grown
+        """
+    )
+
+
+def test_a_start_that_is_changed_on_the_way() -> None:
+    starts = np.tile(START, (K, 1))
+
+    def func(p: Array, y: Array) -> Array:
+        starts[:] = 50.0
+        return decay(p, y)
+
+    result = leastsq_many(func, starts, data=DATA)
+    for k in (1, 100, K - 1):
+        check(result, k, one(k))
+
+
 def test_reductions_over_samples() -> None:
     def func(p: Array, y: Array) -> Array:
         m = p[0] * np.exp(-p[1] * T)

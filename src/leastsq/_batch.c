@@ -244,8 +244,9 @@ static void store_covariance(const Batch *batch, const leastsq_view *view, int k
         memcpy(batch->results.cov + (size_t)problem * n * n, cov, n * n * sizeof(double));
 }
 
-/* Leaves the results of a slot whose solve has ended, or is stopped. */
-static void store_results(const Batch *batch, int slot, int stopped)
+/* Leaves the results of a slot whose solve has ended, or is stopped; evaluated is whether it has
+ * had a residual. */
+static void store_results(const Batch *batch, int slot, int stopped, int evaluated)
 {
     const Results *results = &batch->results;
     npy_int64 problem = batch->problem[slot];
@@ -267,8 +268,7 @@ static void store_results(const Batch *batch, int slot, int stopped)
     results->ier[problem] = stopped ? STOPPED : view.info;
     results->nfev[problem] = view.nfev;
     results->njev[problem] = view.njev;
-    /* a first residual that was not given is no residual */
-    results->ssq[problem] = view.info < 0 && view.nfev == 1 ? (double)NAN : norm * norm;
+    results->ssq[problem] = evaluated ? norm * norm : (double)NAN;
     results->success[problem] = (npy_bool)converged;
     store_covariance(batch, &view, converged, problem);
 }
@@ -293,6 +293,7 @@ static void free_slot(Batch *batch, int slot)
 static void resume_slot(Batch *batch, int slot)
 {
     const int answer = batch->answer[slot];
+    const int evaluated = answer == ANSWERED || batch->request[slot] != WANTS_FIRST_RESIDUAL;
 
     if (answer == UNANSWERED)
         return;
@@ -300,7 +301,7 @@ static void resume_slot(Batch *batch, int slot)
         batch->request[slot] =
             leastsq_batch_resume(block_of(batch, slot), answer == ANSWERED ? 0 : -1);
     if (batch->request[slot] == LEASTSQ_WANTS_NOTHING) {
-        store_results(batch, slot, 0);
+        store_results(batch, slot, 0, evaluated);
         free_slot(batch, slot);
     } else
         batch->answer[slot] = UNANSWERED;
@@ -344,8 +345,11 @@ PyObject *leastsq_py_batch_stop(PyObject *Py_UNUSED(self), PyObject *capsule)
 
     if (batch == NULL)
         return NULL;
-    for (int slot = 0; slot < batch->active; slot++)
-        store_results(batch, slot, batch->request[slot] != LEASTSQ_WANTS_NOTHING);
+    for (int slot = batch->active - 1; slot >= 0; slot--)
+        if (batch->answer[slot] == FAILED || batch->request[slot] == LEASTSQ_WANTS_NOTHING)
+            resume_slot(batch, slot);
+        else
+            store_results(batch, slot, 1, batch->request[slot] != WANTS_FIRST_RESIDUAL);
     batch->active = 0;
     Py_RETURN_NONE;
 }

@@ -1,6 +1,5 @@
 """Many independent fits of one size, in step."""
 
-import operator
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -172,7 +171,7 @@ def leastsq_many(
         run = kind(options, problems, report)
         run.to_the_end()
     result = run.result()
-    masked = (result.ier == IMPROPER_INPUT) & (result.dof == -problems.n)
+    masked = (result.ier == IMPROPER_INPUT) & run.blank.reshape(problems.shape)
     if not (result.success | masked).all():
         warnings.warn(summary(result.ier, result.success), RuntimeWarning, stacklevel=2)
     return result
@@ -188,7 +187,7 @@ def _check(
         raise TypeError("func must be callable, not None")
     if nan_policy not in NAN_POLICIES:
         raise ValueError(f"nan_policy must be one of {NAN_POLICIES}, not {nan_policy!r}")
-    if callable(workers) or operator.index(workers) != 1:
+    if callable(workers) or as_c_int("workers", workers) != 1:
         raise NotImplementedError(f"workers must be 1 in this version, not {workers!r}")
     if chunksize is not None and as_c_int("chunksize", chunksize) < 1:  # type: ignore[arg-type]
         raise ValueError(f"chunksize must be positive, not {chunksize!r}")
@@ -197,6 +196,8 @@ def _check(
 @contextmanager
 def _shown(progress: object, total: int) -> Iterator[Callable[[int], None]]:
     """Show how many fits are done, by a bar or by the user's function."""
+    if isinstance(progress, np.bool_):
+        progress = bool(progress)
     if progress is True:
         try:
             from tqdm.auto import tqdm

@@ -67,6 +67,8 @@ class Vectorized(Run):
     """Functions of several points, which are those of several problems."""
 
     vectorized = True
+    proved = False
+    """Whether func has been seen to keep problems apart."""
 
     def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         return (*_rows_of(tile, np.array([problem])), *self.options.args)
@@ -99,36 +101,70 @@ class Vectorized(Run):
 
     def _answer_at_once(self, asked: "_Asked", request: Request, column: int) -> bool:
         """Answer slots by one call; return whether that went well."""
-        first, self.first = self.first, None
+        unproved = not self.proved and len(asked.slots) > 1
+        first, self.first = self.first, None  # of the first block: known at this point alone
         try:
             result = self._call(asked, request, column)
         except Exception:  # of which slot, is to be found out
             return False
-        guard = first is not None and len(asked.slots) > 1
         try:
             self._put(asked, result, request, column)
         except RefusedNanError:
             raise
-        except (TypeError, ValueError):
-            if guard:
+        except Exception as error:
+            if unproved and isinstance(error, (TypeError, ValueError)):
                 raise
             return False
-        if first is not None and guard:
-            _compare(np.asarray(result)[0], first[1], self.place(asked.tile, first[0]))
+        if unproved and request == Request.RESIDUAL:
+            self._prove(asked, np.asarray(result), first)
         return True
+
+    def _prove(
+        self, asked: "_Asked", rows: npt.NDArray[Any], first: tuple[int, Vector] | None
+    ) -> None:
+        """Refuse a function that mixes problems: evaluate one alone that is finite among others."""
+        finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
+        if len(finite) == 0:
+            return
+        i = int(finite[0])
+        alone = asked.only(i)
+        try:
+            if first is not None and first[0] == alone.problems[0]:
+                row = first[1]
+            else:
+                row = np.asarray(self._call(alone, Request.RESIDUAL, -1))
+        except Exception:  # it will be asked again
+            return
+        numbers = [row, alone.points(-1), *(part for part in alone.rows if part.dtype.kind == "f")]
+        scale = max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0)) for part in numbers)
+        eps = np.finfo(rows.dtype if rows.dtype.kind == "f" else np.float64).eps
+        if not np.allclose(rows[i], row, rtol=0.0, atol=GUARD * float(eps) * scale):
+            place = self.place(asked.tile, int(alone.problems[0]))
+            raise ValueError(
+                f"func gives problem {place} other residuals among others than alone: one of "
+                "several problems must not depend on the rest (reductions over samples are along "
+                "axis=-1)"
+            )
+        self.proved = True
 
     def _answer_singly(self, asked: "_Asked", request: Request, column: int) -> Failed:
         """Answer slots one by one; those that raise alone fail. Return which."""
         failed = np.zeros(len(asked.slots), np.bool_)
         for i in range(len(asked.slots)):
-            alone = _Asked(
-                asked.batch, asked.tile, asked.slots[i : i + 1], asked.problems[i : i + 1]
-            )
+            alone = asked.only(i)
+            error = None
             try:
-                self._put(alone, self._call(alone, request, column), request, column)
-            except RefusedNanError:
-                raise
-            except Exception as error:
+                result = self._call(alone, request, column)
+            except Exception as raised:
+                error = raised
+            else:
+                try:
+                    self._put(alone, result, request, column)
+                except RefusedNanError:
+                    raise
+                except Exception as raised:
+                    error = raised
+            if error is not None:
                 self.keep(asked.tile, int(alone.problems[0]), error)
                 _minpack.batch_fail(asked.batch, int(alone.slots[0]))
                 failed[i] = True
@@ -156,6 +192,10 @@ class _Asked:
         self.rows = _rows_of(tile, problems)
         self._points, self._stepped = _minpack.batch_points(batch, slots)
 
+    def only(self, i: int) -> "_Asked":
+        """Return one of the slots alone."""
+        return _Asked(self.batch, self.tile, self.slots[i : i + 1], self.problems[i : i + 1])
+
     def points(self, column: int) -> Vector:
         """Return p, shape (N, S, 1), fresh; for a column of the difference Jacobian, or -1."""
         p = self._points.copy()
@@ -171,15 +211,3 @@ def _rows_of(tile: Tile, problems: Index) -> tuple[npt.NDArray[Any], ...]:
 def _fitting(numbers: int) -> int:
     """Return how many rows of so many numbers malloc has room for without asking the system."""
     return min(max(FITTING // numbers, 8), MOST_SLOTS)
-
-
-def _compare(row: npt.NDArray[Any], alone: Vector, place: object) -> None:
-    """Refuse a vectorized function that mixes problems."""
-    eps = np.finfo(row.dtype).eps if row.dtype.kind == "f" else np.finfo(np.float64).eps
-    finite = np.abs(alone[np.isfinite(alone)])
-    tolerance = GUARD * float(eps) * float(finite.max(initial=0.0))
-    if not np.allclose(row, alone, rtol=0.0, atol=tolerance, equal_nan=True):
-        raise ValueError(
-            f"func gives problem {place} other residuals among others than alone: one of several "
-            "problems must not depend on the rest (reductions over samples are along axis=-1)"
-        )

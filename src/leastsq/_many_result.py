@@ -13,7 +13,7 @@ __all__ = ["ENDINGS", "LeastsqManyResult", "summary"]
 ENDINGS = {
     -2: "not run or not finished",
     -1: "stopped by an exception",
-    0: "not evaluated: weights are none, or too few",
+    0: "not evaluated: too few samples (weights, NaNs), or weights that are none",
     5: "reached maxfev",
     6: "ftol too small",
     7: "xtol too small",

@@ -4,6 +4,7 @@ The batch, _batch.c, says which slots want a residual or a Jacobian, and resumes
 answered is the business of the two kinds of run in _many_kinds.py.
 """
 
+import contextlib
 import pickle
 import traceback
 from abc import ABC, abstractmethod
@@ -25,6 +26,7 @@ __all__ = ["Enough", "Options", "RefusedNanError", "Run"]
 
 STOPPED_BY_EXCEPTION = -1
 MOST_ERRORS = 100
+MOST_BYTES = 64_000_000
 OMIT = 1  # of nan_policy
 
 
@@ -89,6 +91,8 @@ class Run(ABC):
         self.errors: dict[int | tuple[int, ...], Exception] = {}
         self.m = 0
         self.epsfcn = options.epsfcn
+        self.blank = np.zeros(problems.count, np.bool_)
+        """Problems whose weights are all 0."""
         self.first: tuple[int, Vector] | None = None
         """The problem by which m was found, until it is begun, and its residual."""
 
@@ -100,7 +104,9 @@ class Run(ABC):
         try:
             for tile in self.problems.tiles():
                 part = _Results(len(tile.flat), self.problems.n, self.options.cov)
-                part.x = tile.starts.all_of(np.arange(len(tile.flat)))
+                part.x = self.all.x[tile.flat]
+                if tile.weights is not None:
+                    self.blank[tile.flat] = ~tile.weights.any()
                 try:
                     self._run_tile(tile, part, done)
                 finally:
@@ -148,16 +154,14 @@ class Run(ABC):
         begun, total = (self._find_m(tile, part) if self.m == 0 else 0), len(tile.flat)
         if begun == total:
             return
-        slots, active = min(self._slots(), total - begun), 0
+        slots, active = min(self._affordable(self._slots()), total - begun), 0
         batch = self._batch(slots, part)
         try:
             while begun < total or active > 0:
-                if begun < total and active < slots:
+                while begun < total and active < slots:
                     some = np.arange(begun, min(begun + slots - active, total))
                     weights = None if tile.weights is None else tile.weights.all_of(some)
-                    active = _minpack.batch_fill(
-                        batch, some, tile.starts.all_of(some), weights
-                    )
+                    active = _minpack.batch_fill(batch, some, part.x[some], weights)
                     begun += len(some)
                     active = self._begin(batch, tile, active)
                 self._answer(batch, tile, done + begun - active)
@@ -166,6 +170,11 @@ class Run(ABC):
         except Enough:
             _minpack.batch_stop(batch)
             raise
+
+    def _affordable(self, slots: int) -> int:
+        """Return so many slots, or as many as have room in 64 MB."""
+        m, n = self.m, self.problems.n
+        return max(1, min(slots, MOST_BYTES // (8 * (m * n + 3 * m + 7 * n + 19))))
 
     def _batch(self, slots: int, part: _Results) -> object:
         ftol, xtol, gtol, limit, factor, scale = self.options.numbers
@@ -206,13 +215,13 @@ class Run(ABC):
                 self.keep(tile, problem, error)
                 part.ier[problem], part.nfev[problem] = STOPPED_BY_EXCEPTION, 1
                 continue
-            self._know_m(fvec.size)
+            self._know_m(fvec.size, part)
             self.epsfcn = relative if self.epsfcn is None else self.epsfcn
             self.first = problem, fvec
             return problem
         return len(tile.flat)
 
-    def _know_m(self, m: int) -> None:
+    def _know_m(self, m: int, part: _Results) -> None:
         weights = self.problems.weights
         if weights is not None and weights.shape[-1] != m:
             raise ValueError(
@@ -220,6 +229,9 @@ class Run(ABC):
                 f"but func returns M={m} residuals"
             )
         self.m = m
+        for results in (self.all, part):  # of those that have failed before
+            if weights is None:
+                results.dof[results.ier == STOPPED_BY_EXCEPTION] = m - self.problems.n
 
     def keep(self, tile: Tile, problem: int, error: Exception) -> None:
         """Remember an exception, if there are not too many already, without its traceback."""
@@ -259,14 +271,18 @@ def _are_weights(weights: Vector, n: int, part: _Results, problem: int) -> bool:
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an exception without its traceback, whose text becomes a note, fit for pickling."""
-    text = "".join(traceback.format_exception(error))
+    """Return a copy of an exception whose traceback is a note; or RuntimeError, if it has none."""
     try:
+        text = "".join(traceback.format_exception(error))
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
-    except Exception:
-        copy = None
-    if type(copy) is not type(error):
-        error = RuntimeError("".join(traceback.format_exception_only(error)).strip())
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    error.add_note(text)
-    return error
+        if type(copy) is type(error):
+            copy.add_note(text)
+            return copy
+    except Exception:  # whatever its class does to it
+        text = f"{type(error).__name__}, whose text cannot be had"
+    lines = traceback.format_exception_only(type(error), None)
+    with contextlib.suppress(Exception):
+        lines = traceback.format_exception_only(error)
+    plain = RuntimeError("".join(lines).strip())
+    plain.add_note(text)
+    return plain

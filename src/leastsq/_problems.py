@@ -52,6 +52,11 @@ class Rows:
             return np.repeat(self.array, len(problems), axis=0).astype(np.float64)
         return self.array.take(self._places(problems), axis=0).astype(np.float64)
 
+    def any(self) -> npt.NDArray[np.bool_]:
+        """Return which problems have a row with something that is not 0, or one for all."""
+        rows: npt.NDArray[np.bool_] = (self.array != 0).any(axis=-1)
+        return rows if self.index is None else rows[self.index]
+
     def _places(self, problems: Index) -> Index:
         return problems if self.index is None else self.index[problems]
 
@@ -62,7 +67,6 @@ class Tile:
 
     flat: Index
     """Their places in the whole batch, in C order."""
-    starts: Rows
     weights: Rows | None
     data: tuple[Rows, ...]
 
@@ -119,7 +123,6 @@ class Problems:
                 weights = weights.reshape((1,) * len(box) + weights.shape)
             yield Tile(
                 np.asarray(flat).ravel(),
-                self._rows(self.starts, box),
                 None if weights is None else self._rows(weights, box),
                 tuple(self._rows(datum, box) for datum in self.data),
             )
@@ -127,7 +130,7 @@ class Problems:
     def _tile_sizes(self) -> list[int]:
         """Return the edges of a tile: multiples of the data's chunks, of some 16 MB in all."""
         axes = len(self.shape)
-        chunks, each = [1] * axes, 0
+        chunks, each = [1] * axes, 8 * (self.n * self.n + 3 * self.n + 8)  # the results
         for datum in self.data:
             whole = tuple(datum.shape[:axes]) == (1,) * axes
             each += 0 if whole else math.prod(datum.shape[axes:]) * datum.dtype.itemsize
@@ -149,7 +152,8 @@ class Problems:
             for length, edge in zip(array.shape[:axes], box, strict=True)
         )
         values = np.asarray(array[part])
-        values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        native = values.dtype if values.dtype.isnative else values.dtype.newbyteorder("=")
+        values = np.ascontiguousarray(values, native)
         batch = values.shape[:axes]
         rows = values.reshape((math.prod(batch), *values.shape[axes:])).view()
         rows.flags.writeable = False
