@@ -294,8 +294,9 @@ CHANGES = {
         fewest residuals              | if (n < 1 .or. m {< -> <=} n) return
         overflow                      | if (reals {> -> <} (huge(bytes)
         place of the scaling          | block(place_of_x + {n -> 2*n}), block(place_of_x + 2*n)
-        place of the trial residual   | block(fvec + {m -> 1}), arrays)
-        place of the Jacobian         | place_of_fvec(header) + {2 -> 1}*int(header%m
+        place of the trial point      | place_of_x + {4 -> 3}*int(header%n
+        place of the trial residual   | place_of_fvec(header) + {header%m -> 1}
+        place of the Jacobian         | place_of_trial_fvec(header) + {header%m -> 1}
         """,
     ("pickle", CORE.format("checkpoint")): """
         shortest block                | if (bytes {< -> >} header_bytes) return
@@ -314,10 +315,9 @@ CHANGES = {
         number missing in ipvt        | is_permutation {.and. -> .or.} any(ipvt == j)
         """,
     ("many", CORE.format("batch")): """
-        place of the trial point      | trial_x = x + {4 -> 3}*int(header%n
-        point of a trial              | if (header%state%request {== -> /=} wants_residual) then
+        point of a trial              | request {== -> /=} wants_residual) place = place_of_trial_x
         step of a column              | stepped(j) = point(j) {+ -> -} difference_step
-        place of a trial's residual   | if (header%state%request {== -> /=} wants_residual) place
+        place of its residual         | request {== -> /=} wants_residual) place = place_of_trial_f
         place of a column             | place_of_fjac(header) + {j -> 0}*m
         parameter of a column         | block(place_of_x + {j -> 0}))
         """,

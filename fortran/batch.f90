@@ -7,9 +7,9 @@ module leastsq_batch
     use leastsq_kinds, only: wp
     use leastsq_fdjac2_module, only: relative_step, difference_step, difference_column
     use leastsq_levenberg_marquardt, only: resume
-    use leastsq_solve, only: solve_arrays, wants_residual, wants_first_residual
-    use leastsq_workspace, only: workspace_header, open_workspace, place_of_x, place_of_fvec, &
-                                 place_of_fjac
+    use leastsq_solve, only: solve_arrays, wants_residual, wants_differences
+    use leastsq_workspace, only: workspace_header, open_workspace, place_of_x, place_of_trial_x, &
+                                 place_of_fvec, place_of_trial_fvec, place_of_fjac
     implicit none(type, external)
     private
 
@@ -25,17 +25,13 @@ contains
 
         type(workspace_header), pointer :: header
         real(wp) :: relative
-        integer(c_int64_t) :: x, trial_x, j
+        integer(c_int64_t) :: place, j
 
         call open_workspace(block, header)
-        x = place_of_x
-        if (header%state%request == wants_residual) then
-            trial_x = x + 4*int(header%n, c_int64_t)
-            point(:header%n) = block(trial_x:trial_x + header%n - 1)
-            return
-        end if
-        point(:header%n) = block(x:x + header%n - 1)
-        if (header%state%request == wants_first_residual) return
+        place = place_of_x
+        if (header%state%request == wants_residual) place = place_of_trial_x(header)
+        point(:header%n) = block(place:place + header%n - 1)
+        if (header%state%request /= wants_differences) return
         relative = relative_step(header%options%epsfcn)
         do j = 1, header%n
             stepped(j) = point(j) + difference_step(relative, point(j))
@@ -48,13 +44,12 @@ contains
         real(wp), intent(in) :: residual(*)         !! at the point that is wanted; (m)
 
         type(workspace_header), pointer :: header
-        integer(c_int64_t) :: place, m
+        integer(c_int64_t) :: place
 
         call open_workspace(block, header)
-        m = header%m
         place = place_of_fvec(header)
-        if (header%state%request == wants_residual) place = place + m
-        block(place:place + m - 1) = residual(:m)
+        if (header%state%request == wants_residual) place = place_of_trial_fvec(header)
+        block(place:place + header%m - 1) = residual(:header%m)
     end subroutine batch_put
 
     !> Makes a column of a difference Jacobian from the residual at its point.

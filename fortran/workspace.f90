@@ -10,7 +10,7 @@ module leastsq_workspace
     private
 
     public :: workspace_header, workspace_size, open_workspace, layout_version, header_bytes
-    public :: place_of_x, place_of_fvec, place_of_fjac
+    public :: place_of_x, place_of_trial_x, place_of_fvec, place_of_trial_fvec, place_of_fjac
 
     !> The first word of a block: the letters of leastsq and the version of its layout, 1.
     integer(c_int64_t), parameter :: layout_version = int(z'017173747361656C', c_int64_t)
@@ -68,10 +68,18 @@ contains
         call c_f_pointer(c_loc(block(fjac + m*n)), integers, [2*header%n])
         call associate_arrays(header%m, header%n, header%m, block(place_of_x), block(fvec), &
                               block(fjac), block(place_of_x + n), block(place_of_x + 2*n), &
-                              integers, block(place_of_x + 3*n), block(place_of_x + 4*n), &
-                              block(place_of_x + 5*n), block(fvec + m), arrays)
+                              integers, block(place_of_x + 3*n), block(place_of_trial_x(header)), &
+                              block(place_of_x + 5*n), block(place_of_trial_fvec(header)), arrays)
         if (present(given)) given => integers(header%n + 1:)
     end subroutine open_workspace
+
+    !> Where wa2, the trial point, begins in a block of reals.
+    pure function place_of_trial_x(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_x + 4*int(header%n, c_int64_t)
+    end function place_of_trial_x
 
     !> Where fvec begins in a block of reals.
     pure function place_of_fvec(header) result(place)
@@ -81,12 +89,20 @@ contains
         place = place_of_x + 6*int(header%n, c_int64_t)
     end function place_of_fvec
 
-    !> Where fjac begins in a block of reals, after fvec and wa4.
+    !> Where wa4, the residual at the trial point, begins in a block of reals.
+    pure function place_of_trial_fvec(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_fvec(header) + header%m
+    end function place_of_trial_fvec
+
+    !> Where fjac begins in a block of reals.
     pure function place_of_fjac(header) result(place)
         type(workspace_header), intent(in) :: header !! of the block
         integer(c_int64_t) :: place
 
-        place = place_of_fvec(header) + 2*int(header%m, c_int64_t)
+        place = place_of_trial_fvec(header) + header%m
     end function place_of_fjac
 
 end module leastsq_workspace
