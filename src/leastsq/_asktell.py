@@ -11,13 +11,12 @@ from leastsq import _minpack
 from leastsq._checks import Matrix, Vector, as_c_int, require_bundled, settings
 from leastsq._driver import Request
 from leastsq._outcome import (
-    IMPROPER_INPUT,
     MESSAGES,
     UNFINISHED,
     FullOutput,
     full_output,
+    improper,
     not_finite,
-    out_of_range,
 )
 
 __all__ = ["LevenbergMarquardt"]
@@ -137,9 +136,9 @@ class LevenbergMarquardt:
                 f"Improper input: func input vector length N={x.size} must not exceed func output "
                 f"vector length M={size}"
             )
-        faults = out_of_range(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
-        if faults:
-            raise TypeError(f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}.")
+        fault = improper(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+        if fault:
+            raise TypeError(fault)
         self._tolerances = ftol, xtol, gtol
         self._state = _minpack.begin(
             x, size, self._analytic, ftol, xtol, gtol, limit, factor, scale, epsfcn

@@ -97,18 +97,6 @@ PyObject *leastsq_py_batch(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     return capsule;
 }
 
-npy_intp leastsq_count_samples(const double *weights, int m, int *proper)
-{
-    npy_intp count = 0;
-
-    *proper = 1;
-    for (int i = 0; i < m; i++) {
-        *proper = *proper && weights[i] >= 0.0 && !isinf(weights[i]);
-        count += weights[i] != 0.0;
-    }
-    return count;
-}
-
 /* batch_fill(batch, problems, x, weights) -> slots in use
  * Begins as many problems as there are rows of x and of weights, which may be None; one whose
  * weights are no weights, or too few, has ended. */

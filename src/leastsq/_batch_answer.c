@@ -7,6 +7,18 @@
 #include <math.h>
 #include <string.h>
 
+npy_intp leastsq_count_samples(const double *weights, int m, int *proper)
+{
+    npy_intp count = 0;
+
+    *proper = 1;
+    for (int i = 0; i < m; i++) {
+        *proper = *proper && weights[i] >= 0.0 && !isinf(weights[i]);
+        count += weights[i] != 0.0;
+    }
+    return count;
+}
+
 /* Multiplies columns by weights; a weight of zero makes zero of anything. */
 static void weigh(const double *weights, int m, int columns, double *values)
 {

@@ -10,8 +10,8 @@ from leastsq import _minpack
 
 __all__ = [
     "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_float64",
-    "as_number", "matrix", "permutation", "require_bundled", "settings", "square",
-    "triangular_problem", "vector",
+    "as_number", "matrix", "permutation", "require_bundled", "require_callable", "settings",
+    "square", "triangular_problem", "vector",
 ]  # fmt: skip
 
 INT_MAX = 2**31 - 1
@@ -87,6 +87,12 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
             f"but its length is {array.size} (shape {array.shape})"
         )
     return as_float64(array)
+
+
+def require_callable(name: str, value: object, kind: str = "callable") -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be {kind}, not {value!r}")
 
 
 def require_bundled(what: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import Matrix, Permutation, Vector, require_bundled
+from leastsq._checks import Matrix, Permutation, Vector, require_bundled, require_callable
 from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
 
 if sys.version_info >= (3, 14):
@@ -118,12 +118,10 @@ def _check(callback: object, workers: object, vectorized: bool) -> None:
     """Refuse what cannot be done, before anything is computed."""
     if callback is not None:
         require_bundled("callback")
-        if not callable(callback):
-            raise TypeError(f"callback must be callable, not {callback!r}")
+        require_callable("callback", callback)
     if workers is not None:
         require_bundled("workers")
-        if not callable(workers):
-            raise TypeError(f"workers must be a callable like map, not {workers!r}")
+        require_callable("workers", workers, "a callable like map")
         if vectorized:
             raise ValueError(f"workers={workers!r} cannot go with vectorized=True: choose one")
     if vectorized:

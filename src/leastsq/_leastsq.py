@@ -13,8 +13,8 @@ from leastsq._outcome import (
     MESSAGES,
     USABLE,
     FullOutput,
+    improper,
     not_finite,
-    out_of_range,
 )
 from leastsq._outcome import full_output as full_output_of
 
@@ -262,8 +262,7 @@ def leastsq(
         return x, ier
     message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev)
     if ier == IMPROPER_INPUT:
-        faults = out_of_range(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
-        message += f" {'; '.join(faults)}."
+        message = improper(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if full_output:
         counted = None if Dfun is None else njev
         return full_output_of(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)

@@ -8,12 +8,12 @@ from typing import Any, Literal, SupportsFloat, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from leastsq._checks import as_c_int, require_bundled, settings
+from leastsq._checks import as_c_int, require_bundled, require_callable, settings
 from leastsq._driver import Residual
 from leastsq._many_kinds import OneByOne, Vectorized
 from leastsq._many_result import LeastsqManyResult, summary
 from leastsq._many_run import Enough, Options, Run
-from leastsq._outcome import IMPROPER_INPUT, MESSAGES, out_of_range
+from leastsq._outcome import IMPROPER_INPUT, improper
 from leastsq._problems import Problems
 
 __all__ = ["leastsq_many"]
@@ -152,9 +152,9 @@ def leastsq_many(
     _, ftol, xtol, gtol, limit, epsfcn, factor, scale, _ = settings(
         np.zeros(problems.n), ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
-    faults = out_of_range(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
-    if faults:
-        raise TypeError(f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}.")
+    fault = improper(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+    if fault:
+        raise TypeError(fault)
     _check(func, Dfun, nan_policy, workers, chunksize)
     options = Options(
         func=func,
@@ -180,11 +180,9 @@ def leastsq_many(
 def _check(
     func: object, dfun: object, nan_policy: str, workers: SupportsIndex, chunksize: object
 ) -> None:
-    for name, function in (("func", func), ("Dfun", dfun)):
-        if function is not None and not callable(function):
-            raise TypeError(f"{name} must be callable, not {function!r}")
-    if func is None:
-        raise TypeError("func must be callable, not None")
+    require_callable("func", func)
+    if dfun is not None:
+        require_callable("Dfun", dfun)
     if nan_policy not in NAN_POLICIES:
         raise ValueError(f"nan_policy must be one of {NAN_POLICIES}, not {nan_policy!r}")
     if callable(workers) or as_c_int("workers", workers) != 1:

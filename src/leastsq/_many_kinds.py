@@ -79,8 +79,7 @@ class Vectorized(Run):
     def _answer(self, batch: object, tile: Tile, done: int) -> None:
         for request in (Request.RESIDUAL, Request.JACOBIAN, Request.DIFFERENCES):
             slots, problems = _minpack.batch_wanting(batch, request)
-            each = self.m * (self.problems.n if request == Request.JACOBIAN else 1)
-            most = _fitting(each)
+            most = _fitting(self.m * (self.problems.n if request == Request.JACOBIAN else 1))
             for first in range(0, len(slots), most):
                 some = slice(first, first + most)
                 self._answer_some(_Asked(batch, tile, slots[some], problems[some]), request)
@@ -152,23 +151,26 @@ class Vectorized(Run):
         failed = np.zeros(len(asked.slots), np.bool_)
         for i in range(len(asked.slots)):
             alone = asked.only(i)
-            error = None
-            try:
-                result = self._call(alone, request, column)
-            except Exception as raised:
-                error = raised
-            else:
-                try:
-                    self._put(alone, result, request, column)
-                except RefusedNanError:
-                    raise
-                except Exception as raised:
-                    error = raised
+            error = self._answer_alone(alone, request, column)
             if error is not None:
                 self.keep(asked.tile, int(alone.problems[0]), error)
                 _minpack.batch_fail(asked.batch, int(alone.slots[0]))
                 failed[i] = True
         return failed
+
+    def _answer_alone(self, alone: "_Asked", request: Request, column: int) -> Exception | None:
+        """Answer a slot; return what stands in the way."""
+        try:
+            result = self._call(alone, request, column)
+        except Exception as error:  # a RefusedNanError here is another run's, inside func
+            return error
+        try:
+            self._put(alone, result, request, column)
+        except RefusedNanError:
+            raise
+        except Exception as error:
+            return error
+        return None
 
     def _call(self, asked: "_Asked", request: Request, column: int) -> Any:  # noqa: ANN401
         function = self.options.dfun if request == Request.JACOBIAN else self.options.func

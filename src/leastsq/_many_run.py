@@ -47,8 +47,9 @@ class Options:
 class _Results:
     """Arrays with a row a problem; what nothing is known of is NaN, not run, or x0."""
 
-    def __init__(self, count: int, n: int, cov: bool) -> None:
-        self.x = np.full((count, n), np.nan)
+    def __init__(self, x: Vector, cov: bool) -> None:
+        count, n = x.shape
+        self.x = x
         self.cov = np.full((count, n, n), np.nan) if cov else None
         self.variance = np.full((count, n), np.nan)
         self.ssq = np.full(count, np.nan)
@@ -84,10 +85,9 @@ class Run(ABC):
         self.options = options
         self.problems = problems
         self.report = report
-        self.all = _Results(problems.count, problems.n, options.cov)
-        self.all.x[:] = np.broadcast_to(
-            problems.starts, (*problems.shape, problems.n)
-        ).reshape(-1, problems.n)
+        starts = np.broadcast_to(problems.starts, (*problems.shape, problems.n))
+        x = np.array(starts, order="C").reshape(-1, problems.n)
+        self.all = _Results(x, options.cov)
         self.errors: dict[int | tuple[int, ...], Exception] = {}
         self.m = 0
         self.epsfcn = options.epsfcn
@@ -103,8 +103,7 @@ class Run(ABC):
             return
         try:
             for tile in self.problems.tiles():
-                part = _Results(len(tile.flat), self.problems.n, self.options.cov)
-                part.x = self.all.x[tile.flat]
+                part = _Results(self.all.x[tile.flat], self.options.cov)
                 if tile.weights is not None:
                     self.blank[tile.flat] = ~tile.weights.any()
                 try:

@@ -9,7 +9,7 @@ from leastsq._checks import Matrix, Permutation, Vector
 
 __all__ = [
     "IMPROPER_INPUT", "MESSAGES", "UNFINISHED", "USABLE", "FullOutput", "InfoDict", "full_output",
-    "not_finite", "out_of_range",
+    "improper", "not_finite",
 ]  # fmt: skip
 
 UNFINISHED, IMPROPER_INPUT = -2, 0
@@ -74,8 +74,8 @@ def full_output(
     return x, cov_x, infodict, message, ier
 
 
-def out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> list[str]:
-    """Return what is wrong with arguments that MINPACK calls improper."""
+def improper(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
+    """Return the message for arguments that MINPACK calls improper; empty where they are proper."""
     faults = ["x0 must not be empty"] * (n == 0)
     negative = [f"{name}={value!r}" for name, value in tolerances.items() if value < 0.0]
     faults += [f"{fault} must not be negative" for fault in negative]
@@ -83,7 +83,7 @@ def out_of_range(n: int, scale: Vector | None, *, factor: float, **tolerances: f
     if scale is not None:
         bad = np.flatnonzero(scale <= 0.0)[:1].tolist()
         faults += [f"diag[{j}]={scale[j].item()!r} must be positive" for j in bad]
-    return faults
+    return f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}." if faults else ""
 
 
 def not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Edge of the blocks in which a matrix is transposed: both sides of a block fit the first cache. */
+/* Edge of the blocks in which a matrix is transposed: both sides of a block fit the L1 cache. */
 enum { BLOCK = 32 };
 
 const char leastsq_result[] = "Result from function call"; /* SciPy's words */
