@@ -105,12 +105,12 @@ def rows() -> list[Row]:
     ]
 
 
-def _race(effort: Effort, *contenders: tuple[Callable[[], Any], int]) -> list[Seconds]:
+def _race(rounds: int, *contenders: tuple[Callable[[], Any], int]) -> list[Seconds]:
     """Return each contender's seconds a fit, of which it makes so many, in every round."""
     found = []
     for function, _ in contenders:
         function()
-    for _ in range(effort.rounds):
+    for _ in range(rounds):
         turns = []
         for function, fits in contenders:
             start = time.perf_counter()
@@ -137,7 +137,7 @@ def _loop(
 def _vectorized(effort: Effort) -> list[Line]:
     data = decays()
     ours, theirs = _race(
-        effort,
+        effort.rounds,
         (_many(data=data, vectorized=True), FITS),
         (_loop(scipy.optimize.leastsq, data[:LOOPED], decay, START), LOOPED),
     )
@@ -147,7 +147,7 @@ def _vectorized(effort: Effort) -> list[Line]:
 def _looped(effort: Effort) -> list[Line]:
     data = decays()[:LOOPED]
     ours, theirs = _race(
-        effort,
+        effort.rounds,
         (_many(data=data), LOOPED),
         (_loop(leastsq.leastsq, data, decay, START), LOOPED),
     )
@@ -163,7 +163,7 @@ def _gaussian(effort: Effort) -> list[Line]:
     loop = _loop(
         scipy.optimize.leastsq, data[: LOOPED // 2], spot, SPOT, Dfun=spot_slopes, col_deriv=True
     )
-    ours, theirs = _race(effort, (many, len(data)), (loop, LOOPED // 2))
+    ours, theirs = _race(effort.rounds, (many, len(data)), (loop, LOOPED // 2))
     return [compared(Group.MANY, "SciPy", ours, theirs, GAUSSIAN, "seconds a fit")]
 
 
@@ -173,7 +173,7 @@ def _growth(effort: Effort) -> list[Line]:
         (_many(data=Repeated(base[: min(size, 1000)], size), vectorized=True, cov=False), size)
         for size in sizes
     ]
-    times = _race(Effort(effort.seconds, min(effort.rounds, 3)), *contenders)
+    times = _race(min(effort.rounds, 3), *contenders)
     note = ", ".join(f"{1e6 * np.median(seconds):.1f}" for seconds in times) + " µs a fit"
     return [amount("", times[-1] / times[0], None, LINEAR, note)]
 
@@ -182,12 +182,12 @@ def _one(effort: Effort) -> list[Line]:
     data = decays()[:1]
     (ours, vectorized), scipys = (
         _race(
-            Effort(effort.seconds, 20 * effort.rounds),
+            20 * effort.rounds,
             (_many(data=data), 1),
             (_many(data=data, vectorized=True), 1),
         ),
         _race(
-            Effort(effort.seconds, 20 * effort.rounds),
+            20 * effort.rounds,
             (_loop(leastsq.leastsq, data, decay, START), 1),
         )[0],
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from asking import asks, each_kind
 from mgh import RUNS, Run
-from reference import assert_same, bundled
+from reference import assert_same
 from support import (
     START,
     Array,
@@ -22,7 +22,7 @@ from support import (
     scipy_leastsq,
 )
 
-from leastsq import IntermediateResult, LevenbergMarquardt, leastsq, leastsq_many
+from leastsq import IntermediateResult, LevenbergMarquardt, leastsq
 
 STOPPED = "`callback` raised `StopIteration`."
 
@@ -333,19 +333,3 @@ def test_nothing_is_kept() -> None:
     del probe
     gc.collect()
     assert gone() is None
-
-
-@pytest.mark.skipif(bundled(), reason="the system build alone has none of it")
-def test_system_build_says_what_it_has_not() -> None:
-    func = Recorded(decay)
-    for name, option in (("callback", print), ("workers", map), ("vectorized", True)):
-        with pytest.raises(NotImplementedError, match=f"^{name} needs the bundled core"):
-            leastsq(func, START, **{name: option})
-    with pytest.raises(NotImplementedError, match=r"^LevenbergMarquardt needs the bundled core"):
-        LevenbergMarquardt(START, 40)
-    with pytest.raises(NotImplementedError, match=r"^LevenbergMarquardt needs the bundled core"):
-        object.__new__(LevenbergMarquardt).__setstate__({"version": 1})
-    with pytest.raises(NotImplementedError, match=r"^leastsq_many needs the bundled core"):
-        leastsq_many(func, [START])
-    assert func.calls == 0
-    assert leastsq(func, START, callback=None, workers=None, vectorized=0)[1] == 1

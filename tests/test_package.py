@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 from reference import bundled, missing
-from support import run_python
+from support import START, Recorded, decay, run_python
 
 import leastsq
-from leastsq import _minpack
+from leastsq import LevenbergMarquardt, _minpack, leastsq_many
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -212,6 +212,23 @@ def test_numpy_alone_is_enough() -> None:
         assert package.minpack.enorm([3.0, 4.0]) == 5.0
         """
     )
+
+
+@pytest.mark.skipif(bundled(), reason="the system build alone has none of it")
+def test_system_build_says_what_it_has_not() -> None:
+    func = Recorded(decay)
+    for name, option in (("callback", print), ("workers", map), ("vectorized", True)):
+        with pytest.raises(NotImplementedError, match=f"^{name} needs the bundled core"):
+            leastsq.leastsq(func, START, **{name: option})
+    with pytest.raises(NotImplementedError, match=r"^LevenbergMarquardt needs the bundled core"):
+        LevenbergMarquardt(START, 40)
+    with pytest.raises(NotImplementedError, match=r"^LevenbergMarquardt needs the bundled core"):
+        object.__new__(LevenbergMarquardt).__setstate__({"version": 1})
+    with pytest.raises(NotImplementedError, match=r"^leastsq_many needs the bundled core"):
+        leastsq_many(func, [START])
+    assert func.calls == 0
+    without = {"callback": None, "workers": None, "vectorized": 0}
+    assert leastsq.leastsq(func, START, **without)[1] == 1
 
 
 # Examples
