@@ -46,7 +46,7 @@ export PIP_PREFER_BINARY=1  # the newest NumPy has wheels for 3.14t only
 make_venv freethreaded
 quietly "$venv/bin/python" -m pip install . pytest
 (($#)) || set -- tests/test_reentrancy.py tests/test_callables.py tests/test_asktell_misuse.py \
-    tests/test_workers.py
+    tests/test_asking_leaks.py tests/test_workers.py
 say "run with the GIL off: $*"
 # Importing the module must not have turned the GIL on: no PYTHON_GIL=0 here.
 "$venv/bin/python" -W error -c 'import sys, leastsq; sys.exit(sys._is_gil_enabled())' ||
