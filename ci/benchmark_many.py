@@ -180,20 +180,20 @@ def _growth(effort: Effort) -> list[Line]:
 
 def _one(effort: Effort) -> list[Line]:
     data = decays()[:1]
-    (ours, vectorized), scipys = (
-        _race(
-            20 * effort.rounds,
-            (_many(data=data), 1),
-            (_many(data=data, vectorized=True), 1),
-        ),
-        _race(
-            20 * effort.rounds,
-            (_loop(leastsq.leastsq, data, decay, START), 1),
-        )[0],
+    points = int(leastsq.leastsq_many(decay, START, data=data, vectorized=True).nfev[0]) + 1
+    start = np.array(START)[:, None, None]
+    rounds = 20 * effort.rounds
+    whole, fit, vectorized, residuals = _race(
+        rounds,
+        (_many(data=data), 1),
+        (_loop(leastsq.leastsq, data, decay, START), 1),
+        (_many(data=data, vectorized=True), 1),
+        (lambda: [decay(start, data) for _ in range(points)], 1),
     )
-    note = f"of which the fit, {1e6 * np.median(scipys):.0f} µs"
-    overhead = ours - np.median(scipys)
     return [
-        amount("leastsq", overhead, scipys, ONE_CALL, note),
-        amount("vectorized", vectorized, None, None, "the whole call"),
+        amount(peer, ours - np.median(known), known, ONE_CALL, note)
+        for note, ours, known, peer in (
+            ("above one leastsq", whole, fit, "leastsq"),
+            ("vectorized, above the calls of func", vectorized, residuals, "func"),
+        )
     ]

@@ -149,6 +149,37 @@ def test_everything_left_out_is_told(vectorized: bool) -> None:
 
 
 @both
+def test_many_problems_without_weights_come_first(vectorized: bool) -> None:
+    """Their weights are read many at a time; func is tried at the first that has some."""
+    samples, count, some = 1500, 2000, [1200, 1201, 1999]
+    weights = np.zeros((count, samples), bool)
+    weights[some] = True
+    weights[1500, 0] = True
+    seen = []
+
+    def ramp(p: Array, y: Array) -> Array:
+        seen.append(p.shape)
+        if len(seen) == 1:
+            raise RuntimeError("the first")
+        return p[0] + p[1] * y
+
+    start = np.ones((count, 2))
+    data = np.linspace(0.0, 1.0, samples)[None]
+    with pytest.warns(RuntimeWarning, match="2000 fits"):
+        result = leastsq_many(ramp, start, data=data, weights=weights, vectorized=vectorized)
+    assert list(result.errors) == [1200]
+    assert str(result.errors[1200]) == "the first"
+    assert result.ier[1200] == -1
+    assert result.success[[1201, 1999]].all()
+    assert (result.dof[some] == samples - 2).all()
+    assert result.dof[1500] == -1
+    ended = np.delete(np.arange(count), some)
+    assert (result.ier[ended] == 0).all()
+    assert (result.nfev[ended] == 0).all()
+    assert (result.x[ended] == 1.0).all()
+
+
+@both
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 def test_interrupts_end_the_run(vectorized: bool, error: BaseException) -> None:
     calls = 0

@@ -142,43 +142,59 @@ PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args
     return PyLong_FromLong(batch->active);
 }
 
-/* Whether a slot wants that and has no answer yet. */
-static int is_wanting(const Batch *batch, int slot, long request)
+/* What a slot wants, the first residual like any other; nothing if it has its answer. */
+static int unanswered_request(const Batch *batch, int slot)
 {
-    const int wanted = batch->request[slot];
-
-    return batch->answer[slot] == UNANSWERED &&
-           (wanted == request ||
-            (wanted == WANTS_FIRST_RESIDUAL && request == LEASTSQ_WANTS_RESIDUAL));
+    if (batch->answer[slot] != UNANSWERED)
+        return LEASTSQ_WANTS_NOTHING;
+    if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
+        return LEASTSQ_WANTS_RESIDUAL;
+    return batch->request[slot];
 }
 
-/* batch_wanting(batch, request) -> slots that want it and have no answer yet, their problems */
-PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *const *args,
-                                   Py_ssize_t nargs)
+/* (request, slots that want it, their problems), of which there are count */
+static PyObject *wanting(const Batch *batch, int request, npy_intp count)
 {
-    Batch *batch = leastsq_batch_of("batch_wanting", args, nargs, 2);
-    PyObject *slots, *problems;
-    npy_intp count = 0;
-    long request;
+    PyObject *slots = PyArray_SimpleNew(1, &count, NPY_INT32);
+    PyObject *problems = PyArray_SimpleNew(1, &count, NPY_INT64);
 
-    if (batch == NULL)
-        return NULL;
-    request = PyLong_AsLong(args[1]);
-    for (int i = 0; i < batch->active; i++)
-        count += is_wanting(batch, i, request);
-    slots = PyArray_SimpleNew(1, &count, NPY_INT32);
-    problems = PyArray_SimpleNew(1, &count, NPY_INT64);
     if (slots != NULL && problems != NULL) {
         npy_int32 *slot = numbers(slots);
         npy_int64 *problem = numbers(problems);
 
         for (int i = 0; i < batch->active; i++)
-            if (is_wanting(batch, i, request)) {
+            if (unanswered_request(batch, i) == request) {
                 *slot++ = i;
                 *problem++ = batch->problem[i];
             }
     }
-    return Py_BuildValue("NN", slots, problems);
+    return Py_BuildValue("iNN", request, slots, problems);
+}
+
+/* batch_wanting(batch) -> [(request, slots that want it and have no answer, their problems)] */
+PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *capsule)
+{
+    Batch *batch = PyCapsule_GetPointer(capsule, CAPSULE);
+    npy_intp count[LEASTSQ_WANTS_DIFFERENCES + 1] = {0};
+    PyObject *all;
+
+    if (batch == NULL)
+        return NULL;
+    for (int i = 0; i < batch->active; i++)
+        count[unanswered_request(batch, i)]++;
+    all = PyList_New(0);
+    for (int request = LEASTSQ_WANTS_RESIDUAL;
+         all != NULL && request <= LEASTSQ_WANTS_DIFFERENCES; request++) {
+        PyObject *some;
+
+        if (count[request] == 0)
+            continue;
+        some = wanting(batch, request, count[request]);
+        if (some == NULL || PyList_Append(all, some) < 0)
+            Py_CLEAR(all);
+        Py_XDECREF(some);
+    }
+    return all;
 }
 
 /* batch_points(batch, slots) -> p, shape (n, k, 1), and stepped, shape (n, k)

@@ -40,14 +40,13 @@ class OneByOne(Run):
             return active
         _, fvec = self.first
         self.first = None
-        slots, _ = _minpack.batch_wanting(batch, Request.RESIDUAL)
+        ((_, slots, _),) = _minpack.batch_wanting(batch)
         self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
         return _minpack.batch_advance(batch)
 
     def _answer(self, batch: object, tile: Tile, done: int) -> None:
         choice = self.options
-        for request in (Request.RESIDUAL, Request.JACOBIAN, Request.DIFFERENCES):
-            slots, problems = _minpack.batch_wanting(batch, request)
+        for _, slots, problems in _minpack.batch_wanting(batch):
             for slot, problem in zip(slots.tolist(), problems.tolist(), strict=True):
                 args = self._arguments(tile, problem)
                 try:
@@ -77,14 +76,13 @@ class Vectorized(Run):
         return _fitting(self.m)
 
     def _answer(self, batch: object, tile: Tile, done: int) -> None:
-        for request in (Request.RESIDUAL, Request.JACOBIAN, Request.DIFFERENCES):
-            slots, problems = _minpack.batch_wanting(batch, request)
+        for request, slots, problems in _minpack.batch_wanting(batch):
             most = _fitting(self.m * (self.problems.n if request == Request.JACOBIAN else 1))
             for first in range(0, len(slots), most):
                 some = slice(first, first + most)
                 self._answer_some(_Asked(batch, tile, slots[some], problems[some]), request)
 
-    def _answer_some(self, asked: "_Asked", request: Request) -> None:
+    def _answer_some(self, asked: "_Asked", request: int) -> None:
         """Answer slots that want the same."""
         columns = range(self.problems.n) if request == Request.DIFFERENCES else (-1,)
         for column in columns:
@@ -98,7 +96,7 @@ class Vectorized(Run):
                     asked.batch, asked.tile, asked.slots[~failed], asked.problems[~failed]
                 )
 
-    def _answer_at_once(self, asked: "_Asked", request: Request, column: int) -> bool:
+    def _answer_at_once(self, asked: "_Asked", request: int, column: int) -> bool:
         """Answer slots by one call; return whether that went well."""
         unproved = not self.proved and len(asked.slots) > 1
         first, self.first = self.first, None  # of the first block: known at this point alone
@@ -146,7 +144,7 @@ class Vectorized(Run):
             )
         self.proved = True
 
-    def _answer_singly(self, asked: "_Asked", request: Request, column: int) -> Failed:
+    def _answer_singly(self, asked: "_Asked", request: int, column: int) -> Failed:
         """Answer slots one by one; those that raise alone fail. Return which."""
         failed = np.zeros(len(asked.slots), np.bool_)
         for i in range(len(asked.slots)):
@@ -158,7 +156,7 @@ class Vectorized(Run):
                 failed[i] = True
         return failed
 
-    def _answer_alone(self, alone: "_Asked", request: Request, column: int) -> Exception | None:
+    def _answer_alone(self, alone: "_Asked", request: int, column: int) -> Exception | None:
         """Answer a slot; return what stands in the way."""
         try:
             result = self._call(alone, request, column)
@@ -172,11 +170,11 @@ class Vectorized(Run):
             return error
         return None
 
-    def _call(self, asked: "_Asked", request: Request, column: int) -> Any:  # noqa: ANN401
+    def _call(self, asked: "_Asked", request: int, column: int) -> Any:  # noqa: ANN401
         function = self.options.dfun if request == Request.JACOBIAN else self.options.func
         return function(asked.points(column), *asked.rows, *self.options.args)  # type: ignore[misc]
 
-    def _put(self, asked: "_Asked", result: object, request: Request, column: int) -> None:
+    def _put(self, asked: "_Asked", result: object, request: int, column: int) -> None:
         if request == Request.JACOBIAN:
             _minpack.batch_put_jacobian(
                 asked.batch, asked.slots, result, self.options.transposed

@@ -8,7 +8,7 @@ import contextlib
 import pickle
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = ["Enough", "Options", "RefusedNanError", "Run"]
 STOPPED_BY_EXCEPTION = -1
 MOST_ERRORS = 100
 MOST_BYTES = 64_000_000
+WEIGHTS_AT_ONCE = 1_000_000
 OMIT = 1  # of nan_policy
 
 
@@ -103,13 +104,15 @@ class Run(ABC):
             return
         try:
             for tile in self.problems.tiles():
-                part = _Results(self.all.x[tile.flat], self.options.cov)
+                whole = len(tile.flat) == self.problems.count
+                part = self.all if whole else _Results(self.all.x[tile.flat], self.options.cov)
                 if tile.weights is not None:
                     self.blank[tile.flat] = ~tile.weights.any()
                 try:
                     self._run_tile(tile, part, done)
                 finally:
-                    self.all.store(tile.flat, part)
+                    if not whole:
+                        self.all.store(tile.flat, part)
                 done += len(tile.flat)
                 self.report(done)
         except Enough:
@@ -186,12 +189,7 @@ class Run(ABC):
 
     def _find_m(self, tile: Tile, part: _Results) -> int:
         """Evaluate problems until one has a residual; return how many before it have ended."""
-        n = self.problems.n
-        for problem in range(len(tile.flat)):
-            if tile.weights is not None and not _are_weights(
-                tile.weights.all_of(np.array([problem]))[0], n, part, problem
-            ):
-                continue
+        for problem in self._weighted(tile, part):
             raised: list[Exception] = []
 
             def func(
@@ -219,6 +217,23 @@ class Run(ABC):
             self.first = problem, fvec
             return problem
         return len(tile.flat)
+
+    def _weighted(self, tile: Tile, part: _Results) -> Iterator[int]:
+        """Go through the problems that can be evaluated with their weights; the others end."""
+        total = len(tile.flat)
+        if tile.weights is None:
+            yield from range(total)
+            return
+        length = max(1, WEIGHTS_AT_ONCE // max(1, tile.weights.array.shape[-1]))
+        for first in range(0, total, length):
+            some = np.arange(first, min(first + length, total))
+            weights = tile.weights.all_of(some)
+            samples = np.count_nonzero(weights, axis=1)
+            proper = (np.isfinite(weights) & (weights >= 0.0)).all(axis=1)
+            proper &= samples >= self.problems.n
+            part.dof[some] = samples - self.problems.n
+            part.ier[some[~proper]] = IMPROPER_INPUT
+            yield from some[proper].tolist()
 
     def _know_m(self, m: int, part: _Results) -> None:
         weights = self.problems.weights
@@ -257,16 +272,6 @@ class Enough(Exception):  # noqa: N818  (it is no error)
 
 class RefusedNanError(ValueError):
     """A residual at x0 is NaN where nan_policy is raise."""
-
-
-def _are_weights(weights: Vector, n: int, part: _Results, problem: int) -> bool:
-    """Return whether a problem can be evaluated with its weights; leave its ending if not."""
-    samples = np.count_nonzero(weights)
-    part.dof[problem] = samples - n
-    proper = bool(np.isfinite(weights).all() and (weights >= 0.0).all() and samples >= n)
-    if not proper:
-        part.ier[problem] = IMPROPER_INPUT
-    return proper
 
 
 def _portable(error: Exception) -> Exception:

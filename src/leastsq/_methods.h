@@ -22,7 +22,7 @@ PyObject *leastsq_py_restore(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 PyObject *leastsq_py_batch(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_batch_fill(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *leastsq_py_batch_wanting(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
+PyObject *leastsq_py_batch_wanting(PyObject *self, PyObject *capsule);
 PyObject *leastsq_py_batch_points(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_batch_put(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_batch_put_jacobian(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
@@ -45,7 +45,7 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
     LEASTSQ_FASTCALL(first_residual), LEASTSQ_FASTCALL(begin), LEASTSQ_O(status), \
     LEASTSQ_O(points), LEASTSQ_FASTCALL(put), LEASTSQ_FASTCALL(answer), LEASTSQ_FASTCALL(tell), \
     LEASTSQ_O(current_point), LEASTSQ_O(results), LEASTSQ_O(save), LEASTSQ_FASTCALL(restore), \
-    LEASTSQ_FASTCALL(batch), LEASTSQ_FASTCALL(batch_fill), LEASTSQ_FASTCALL(batch_wanting), \
+    LEASTSQ_FASTCALL(batch), LEASTSQ_FASTCALL(batch_fill), LEASTSQ_O(batch_wanting), \
     LEASTSQ_FASTCALL(batch_points), LEASTSQ_FASTCALL(batch_put), \
     LEASTSQ_FASTCALL(batch_put_jacobian), LEASTSQ_FASTCALL(batch_fail), \
     LEASTSQ_FASTCALL(batch_call), LEASTSQ_O(batch_advance), LEASTSQ_O(batch_stop),
