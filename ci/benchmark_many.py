@@ -97,7 +97,7 @@ def rows() -> list[Row]:
         ("many 50x3", "And functions of one point, than ours in a loop?", Group.MANY, _looped),
         ("many 144x5 Dfun", "12 x 12 Gaussian with Dfun, vectorized?", Group.MANY, _gaussian),
         ("many growth", "A fit's time among 10^6, over that among 10^3?", Group.AMOUNTS, _growth),
-        ("many one", "How long does a call with one fit take?", Group.AMOUNTS, _one),
+        ("many one", "What does a call with one fit cost above it?", Group.AMOUNTS, _one),
     ]
     return [
         Row(name, question, group, run, "" if name == "many growth" else "s")

@@ -1,4 +1,5 @@
-/* Answers the slots of a batch, by vectorized functions or by functions of one point. */
+/* The points that the slots of a batch ask for, and the answers: of vectorized functions, or of
+ * functions of one point. */
 #include "_batch.h"
 #include "_ask.h"
 #include "_methods.h"
@@ -17,6 +18,39 @@ npy_intp leastsq_count_samples(const double *weights, int m, int *proper)
         count += weights[i] != 0.0;
     }
     return count;
+}
+
+/* batch_points(batch, slots) -> p, shape (n, k, 1), and stepped, shape (n, k)
+ * p: the points of these slots. stepped: each parameter with its difference step, if a difference
+ * Jacobian is wanted. */
+PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                  Py_ssize_t nargs)
+{
+    Batch *batch = leastsq_batch_of("batch_points", args, nargs, 2);
+    const npy_int32 *slot;
+    npy_intp shape[3] = {0, 0, 1};
+    PyObject *points, *stepped;
+
+    if (batch == NULL)
+        return NULL;
+    slot = numbers(args[1]);
+    shape[0] = batch->n;
+    shape[1] = PyArray_SIZE((PyArrayObject *)args[1]);
+    points = PyArray_SimpleNew(3, shape, NPY_DOUBLE);
+    stepped = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    if (points != NULL && stepped != NULL) {
+        double *p = numbers(points), *q = numbers(stepped);
+        double *point = batch->scratch, *with_step = batch->scratch + batch->n;
+
+        for (npy_intp k = 0; k < shape[1]; k++) {
+            leastsq_batch_points(block_of(batch, slot[k]), point, with_step);
+            for (int i = 0; i < batch->n; i++) {
+                p[i * shape[1] + k] = point[i];
+                q[i * shape[1] + k] = with_step[i];
+            }
+        }
+    }
+    return Py_BuildValue("NN", points, stepped);
 }
 
 /* Multiplies columns by weights; a weight of zero makes zero of anything. */
