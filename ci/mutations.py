@@ -64,7 +64,7 @@ CHANGES = {
         reflect: number not divided   | from == 0 ? {1 -> 0} : from, to, pass->norm);
         reflect: next columns         | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1};
         finish_row: sign              | row[(first + k) * lda] {- -> +} t[first + k] * head
-        finish_row: what is left      | rest = 1.0 {- -> +} component * component
+        finish_row: what is left      | element / norm, rest = 1.0 {- -> +} component * component
         finish_row: more was taken    | rest {> -> <} 0.0 ? rest : 0.0
         finish_row: share of the norm | (part {* -> +} part) <= least
         finish_row: lost              | * part) {<= -> >} least
@@ -293,7 +293,7 @@ CHANGES = {
         fewest variables              | if (n < {1 -> 2} .or. m < n) return
         fewest residuals              | if (n < 1 .or. m {< -> <=} n) return
         overflow                      | if (reals {> -> <} (huge(bytes)
-        place of the scaling          | block(place_of_x + {n -> 2*n}), block(place_of_x + 2*n)
+        place of the scaling          | block(place_of_x + {n -> 2*n}), block(place_of_qtf(header))
         place of the trial point      | place_of_x + {4 -> 3}*int(header%n
         place of the trial residual   | place_of_fvec(header) + {header%m -> 1}
         place of the Jacobian         | place_of_trial_fvec(header) + {header%m -> 1}
@@ -320,6 +320,31 @@ CHANGES = {
         place of its residual         | request {== -> /=} wants_residual) place = place_of_trial_f
         place of a column             | place_of_fjac(header) + {j -> 0}*m
         parameter of a column         | block(place_of_x + {j -> 0}))
+        """,
+    ("lanes", KERNELS): """
+        small components              | qr->left |= (small {< -> >} 0)
+        large components              | ~(sum {< -> >} broadcast(upper * upper))
+        rows of a limit               | qr->limits->large / {(double)count -> 1.0}
+        rows that remain              | for (; i < {qr->m -> qr->m - 1}; i++) { for (int lane
+        columns of one lane           | if (any_lane({~where -> where ^ where}))
+        multipliers exchanged         | qr->multiplier + j, qr->multiplier + {k -> j})
+        first of equal pivots         | mask larger = qr->partial[k] {> -> >=} norm;
+        sign of what is pending       | x[i] = x[i] {- -> +} t * v[i];
+        first pivot                   | j {== -> !=} 0 ? qr->partial[0] : update_pivot
+        zero column                   | qr->left |= norm {== -> <} zero;
+        sign of the norm              | select_lanes(qr->column[j][j] {< -> >} zero, -norm, norm)
+        one added                     | qr->column[j][j] / norm {+ -> -} 1.0;
+        sign of the diagonal          | qr->diagonal[j] = {- -> +}norm;
+        sign in a sweep               | column[k][i] = value = value {- -> +} t[k] * v[i];
+        columns of a sweep            | count = (qr->n - j - {1 -> 2}) % MOST_SWEPT + 1;
+        row of R                      | = qr->column[k][j] {- -> +} qr->multiplier[k]
+        norm that is lost             | qr->left |= {lost -> lost ^ lost} & (norm
+        norm of zero                  | qr->left |= lost & (norm {!= -> ==} zero)
+        permutation                   | (int)qr->original[k][lane] + {1 -> 0};
+        """,
+    ("lanes", CORE.format("batch")): """
+        residual that is not finite   | ({.not. is_finite -> is_finite}(header%state%fnorm))
+        factors of which block        | factored(place(i)) = lanes({i -> 1})%factored
         """,
     ("asktell", CORE.format("reverse")): """
         epsfcn of the user's          | header%options%epsfcn {/= -> ==} header%options%epsfcn)

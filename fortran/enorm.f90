@@ -10,6 +10,7 @@ module leastsq_enorm_module
     private
 
     public :: enorm, enorm_of_difference, subtract_and_measure, column_norms
+    public :: small_limit, large_limit
 
     real(wp), parameter :: small_limit = 3.834e-20_wp  !! squares of larger numbers do not vanish
     real(wp), parameter :: large_limit = 1.304e19_wp   !! n squares of numbers below limit/n fit

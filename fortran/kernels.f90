@@ -2,13 +2,33 @@
 !>
 !> simd/kernels.h says what each computes, simd/dispatch.c which of them runs.
 module leastsq_kernels_module
-    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_ptrdiff_t
+    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_null_ptr, c_ptr, c_ptrdiff_t
     implicit none(type, external)
     private
 
     public :: index_kind, reflect, finish_row, squares, square_after, difference, rotate
+    public :: lane, limits, lane_columns, factor_lanes
 
     integer, parameter :: index_kind = c_ptrdiff_t
+    integer, parameter :: lane_columns = 32  !! columns that factor_lanes takes
+
+    !> One of several matrices that are factored together.
+    type, bind(c) :: lane
+        type(c_ptr) :: a = c_null_ptr     !! matrix, then R in its upper triangle; (m, n)
+        type(c_ptr) :: rhs = c_null_ptr   !! right-hand side; (m)
+        type(c_ptr) :: norms = c_null_ptr !! norms of the matrix's columns; (n)
+        type(c_ptr) :: qtf = c_null_ptr   !! first elements of Q^T rhs; (n)
+        type(c_ptr) :: ipvt = c_null_ptr  !! permutation; (n)
+        integer(c_int) :: factored = 0    !! 0: it is as it was, to be factored otherwise
+    end type lane
+
+    !> What is too small, too large and too inexact for the common path of a factorisation.
+    type, bind(c) :: limits
+        real(c_double) :: small !! components are zero or larger
+        real(c_double) :: large !! components of a vector of m are smaller than this over m
+        real(c_double) :: trust !! a norm is recomputed where this times the square of what is left
+        real(c_double) :: least !! of it is within this
+    end type limits
 
     interface
 
@@ -101,6 +121,19 @@ module leastsq_kernels_module
             real(c_double), intent(inout) :: s(n)          !! column
             real(c_double), intent(inout) :: rows(ld, *)   !! rows, n of each
         end subroutine rotate
+
+        !> Factors matrices of one size, with column pivoting, several at once.
+        pure subroutine factor_lanes(m, n, count, lanes, bounds, scratch) &
+            bind(c, name="leastsq_factor_lanes")
+            import :: c_double, c_ptrdiff_t, lane, limits
+            implicit none(type, external)
+            integer(c_ptrdiff_t), value :: m              !! rows
+            integer(c_ptrdiff_t), value :: n              !! columns, <= lane_columns and m
+            integer(c_ptrdiff_t), value :: count          !! matrices
+            type(lane), intent(inout) :: lanes(count)     !! the matrices
+            type(limits), intent(in) :: bounds            !! of the common path
+            real(c_double), intent(inout) :: scratch(*)   !! 8 (m (n + 1) + 1)
+        end subroutine factor_lanes
 
     end interface
 

@@ -20,7 +20,8 @@ module leastsq_levenberg_marquardt
     implicit none(type, external)
     private
 
-    public :: start, resume, trial_step, measure_reductions, update_radius, convergence
+    public :: start, resume, resume_prepared
+    public :: trial_step, measure_reductions, update_radius, convergence
 
     real(wp), parameter :: accept_ratio = 1.0e-4_wp    !! gain ratio from which a step is taken
     real(wp), parameter :: shrink_ratio = 0.25_wp      !! gain ratio up to which the radius shrinks
@@ -61,6 +62,33 @@ contains
         type(solve_arrays), intent(inout) :: arrays !! the answer among them
         type(solve_state), intent(inout) :: state   !! the solve so far
 
+        real(wp) :: norm
+        logical :: finite
+
+        norm = 0.0_wp
+        finite = .true.
+        if (flag >= 0) then
+            select case (state%request)
+            case (wants_first_residual)
+                norm = enorm(arrays%fvec)
+            case (wants_residual)
+                norm = enorm(arrays%trial_fvec)
+            case default
+                call factor_jacobian(state%fnorm, arrays, finite)
+            end select
+        end if
+        call resume_prepared(options, flag, norm, finite, arrays, state)
+    end subroutine resume
+
+    !> The same with a residual whose norm is known, or a Jacobian that is factored.
+    pure subroutine resume_prepared(options, flag, norm, finite, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        integer(c_int), intent(in) :: flag          !! negative: refused, which ends the solve
+        real(wp), intent(in) :: norm                !! of the residual, if that was wanted
+        logical, intent(in) :: finite               !! the Jacobian, if that was wanted, and fvec
+        type(solve_arrays), intent(inout) :: arrays !! the answer among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
+
         call count_evaluations(size(arrays%x), state)
         if (flag < 0) then
             call finish(flag, state)
@@ -68,14 +96,14 @@ contains
         end if
         select case (state%request)
         case (wants_first_residual)
-            state%fnorm = enorm(arrays%fvec)
+            state%fnorm = norm
             state%request = options%jacobian_request
         case (wants_residual)
-            call after_residual(options, arrays, state)
+            call after_residual(options, norm, arrays, state)
         case default
-            call after_jacobian(options, arrays, state)
+            call after_jacobian(options, finite, arrays, state)
         end select
-    end subroutine resume
+    end subroutine resume_prepared
 
     !> Counts what was wanted, whether it was answered or refused.
     pure subroutine count_evaluations(n, state)
@@ -101,15 +129,13 @@ contains
         state%request = wants_nothing
     end subroutine finish
 
-    !> After a Jacobian: factor, scale, test the gradient, choose a step.
-    pure subroutine after_jacobian(options, arrays, state)
+    !> After a Jacobian, now factored: scale, test the gradient, choose a step.
+    pure subroutine after_jacobian(options, finite, arrays, state)
         type(solve_options), intent(in) :: options  !! what the user chose
-        type(solve_arrays), intent(inout) :: arrays !! the Jacobian among them
+        logical, intent(in) :: finite               !! whether fvec and all of the Jacobian are
+        type(solve_arrays), intent(inout) :: arrays !! the factors among them
         type(solve_state), intent(inout) :: state   !! the solve so far
 
-        logical :: finite
-
-        call factor_jacobian(state%fnorm, arrays, finite)
         if (state%iteration == 1) call start_trust_region(options, arrays, state)
         call measure_gradient(arrays, state)
         if (state%gnorm <= options%gtol .or. .not. finite) then
@@ -122,8 +148,9 @@ contains
 
     !> After a trial point: gain ratio, radius, perhaps the step; then stop, or another Jacobian, or
     !> another step in a smaller region.
-    pure subroutine after_residual(options, arrays, state)
+    pure subroutine after_residual(options, fnorm, arrays, state)
         type(solve_options), intent(in) :: options  !! what the user chose
+        real(wp), intent(in) :: fnorm               !! norm of the residual at the trial point
         type(solve_arrays), intent(inout) :: arrays !! residual at the trial point among them
         type(solve_state), intent(inout) :: state   !! the solve so far
 
@@ -131,7 +158,7 @@ contains
         integer(c_int) :: info
 
         step%length = state%step_length
-        step%fnorm = enorm(arrays%trial_fvec)
+        step%fnorm = fnorm
         call measure_reductions(arrays, state, step)
         call update_radius(step, state)
         if (step%ratio >= accept_ratio) call accept(step, arrays, state)

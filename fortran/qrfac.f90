@@ -6,14 +6,18 @@
 module leastsq_qrfac_module
     use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp, machine_epsilon, stack_capacity
-    use leastsq_enorm_module, only: enorm, enorm_of_difference, subtract_and_measure, column_norms
-    use leastsq_kernels_module, only: index_kind, reflect, finish_row
+    use leastsq_enorm_module, only: enorm, enorm_of_difference, subtract_and_measure, &
+                                    column_norms, small_limit, large_limit
+    use leastsq_kernels_module, only: index_kind, reflect, finish_row, lane, limits, lane_columns, &
+                                      factor_lanes
     implicit none(type, external)
     private
 
-    public :: qrfac, factor
+    public :: qrfac, factor, lanes_scratch, factor_together
 
     real(wp), parameter :: downdate_trust = 0.05_wp  !! recompute when less of the norm is left
+    integer, parameter :: most_lanes = 8            !! of a vector of any instruction set
+    integer, parameter :: lane_elements = 4096      !! of a matrix, for which lanes pay
 
 contains
 
@@ -76,6 +80,30 @@ contains
             pending = rdiag(j) /= 0.0_wp .and. overlap
         end do
     end subroutine factor
+
+    !> Reals of scratch for matrices of one size to be factored together; 0 where that does not pay.
+    pure function lanes_scratch(m, n) result(reals)
+        integer, intent(in) :: m !! rows
+        integer, intent(in) :: n !! columns
+        integer :: reals
+
+        reals = 0
+        if (n > lane_columns .or. m > lane_elements/(n + 1)) return
+        reals = most_lanes*(m*(n + 1) + 1)
+    end function lanes_scratch
+
+    !> The factorisation of several matrices, as factor() does it with pivoting and a right-hand
+    !> side, and with their column norms. Some may be left as they are, to be factored by factor().
+    pure subroutine factor_together(m, n, lanes, scratch)
+        integer, intent(in) :: m                          !! rows
+        integer, intent(in) :: n                          !! columns
+        type(lane), intent(inout), contiguous :: lanes(:) !! the matrices
+        real(wp), intent(inout), contiguous :: scratch(:) !! lanes_scratch(m, n)
+
+        call factor_lanes(int(m, index_kind), int(n, index_kind), size(lanes, kind=index_kind), &
+                          lanes, limits(small_limit, large_limit, downdate_trust, &
+                                        machine_epsilon), scratch)
+    end subroutine factor_together
 
     !> Norms and permutation before the first step.
     pure subroutine prepare(acnorm, pivot, norms, reference, ipvt)

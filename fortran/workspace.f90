@@ -11,6 +11,7 @@ module leastsq_workspace
 
     public :: workspace_header, workspace_size, open_workspace, layout_version, header_bytes
     public :: place_of_x, place_of_trial_x, place_of_fvec, place_of_trial_fvec, place_of_fjac
+    public :: place_of_qtf, place_of_column_norms, place_of_ipvt
 
     !> The first word of a block: the letters of leastsq and the version of its layout, 1.
     integer(c_int64_t), parameter :: layout_version = int(z'017173747361656C', c_int64_t)
@@ -57,21 +58,36 @@ contains
         integer(c_int), intent(out), optional, pointer :: given(:)   !! columns given are 1; (n)
 
         integer(c_int), pointer, contiguous :: integers(:)
-        integer(c_int64_t) :: fvec, fjac, m, n
+        integer(c_int64_t) :: fvec, fjac, n
 
         call c_f_pointer(c_loc(block), header)
         if (.not. present(arrays)) return
-        m = header%m
         n = header%n
         fvec = place_of_fvec(header)
         fjac = place_of_fjac(header)
-        call c_f_pointer(c_loc(block(fjac + m*n)), integers, [2*header%n])
+        call c_f_pointer(c_loc(block(place_of_ipvt(header))), integers, [2*header%n])
         call associate_arrays(header%m, header%n, header%m, block(place_of_x), block(fvec), &
-                              block(fjac), block(place_of_x + n), block(place_of_x + 2*n), &
+                              block(fjac), block(place_of_x + n), block(place_of_qtf(header)), &
                               integers, block(place_of_x + 3*n), block(place_of_trial_x(header)), &
                               block(place_of_x + 5*n), block(place_of_trial_fvec(header)), arrays)
         if (present(given)) given => integers(header%n + 1:)
     end subroutine open_workspace
+
+    !> Where qtf begins in a block of reals.
+    pure function place_of_qtf(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_x + 2*int(header%n, c_int64_t)
+    end function place_of_qtf
+
+    !> Where wa2, the Jacobian's column norms, begins in a block of reals.
+    pure function place_of_column_norms(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_trial_x(header)
+    end function place_of_column_norms
 
     !> Where wa2, the trial point, begins in a block of reals.
     pure function place_of_trial_x(header) result(place)
@@ -104,5 +120,13 @@ contains
 
         place = place_of_trial_fvec(header) + header%m
     end function place_of_fjac
+
+    !> Where ipvt, integers, begins in a block of reals.
+    pure function place_of_ipvt(header) result(place)
+        type(workspace_header), intent(in) :: header !! of the block
+        integer(c_int64_t) :: place
+
+        place = place_of_fjac(header) + header%m*int(header%n, c_int64_t)
+    end function place_of_ipvt
 
 end module leastsq_workspace

@@ -86,11 +86,22 @@ def test_first_residuals_that_are_wrong(vectorized: bool) -> None:
 
 
 def test_a_wrong_shape_in_the_first_block_of_several() -> None:
-    with pytest.raises(ValueError, match=r"should have the shape \(256, 30\) but it is \(30,\)"):
+    with pytest.raises(ValueError, match=r"should have the shape \(700, 30\) but it is \(30,\)"):
         leastsq_many(
             lambda p, y: decay(p, y) if p.shape[1] == 1 else decay(p, y)[0],
             START, data=DATA, vectorized=True,
         )  # fmt: skip
+
+
+@both
+def test_a_wrong_shape_of_one_among_the_first_is_that_fits_error(vectorized: bool) -> None:
+    def func(p: Array, y: Array, k: Array) -> Array:
+        return np.append(decay(p, y), 0.0) if 5 in np.ravel(k) else decay(p, y)
+
+    with pytest.warns(RuntimeWarning, match="1 stopped by an exception"):
+        result = leastsq_many(func, START, data=(DATA, np.arange(K)), vectorized=vectorized)
+    assert list(result.errors) == [5]
+    check(result, 6, one(6))
 
 
 @both

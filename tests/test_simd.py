@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not bundled(), reason="the system build has no k
 DIGEST = """
 import hashlib
 import numpy as np
-from leastsq import _minpack, leastsq, minpack
+from leastsq import _minpack, leastsq, leastsq_many, minpack
 
 digest = hashlib.sha256()
 rng = np.random.default_rng(1978)
@@ -46,6 +46,13 @@ x, cov_x, info, _, _ = leastsq(
     lambda p: (basis @ p) ** 2 - np.exp(t), np.ones(11), full_output=True
 )
 for result in (x, cov_x, info["fjac"], info["qtf"], info["fvec"]):
+    digest.update(np.ascontiguousarray(result).tobytes())
+a = rng.standard_normal((37, 20, 4))
+fits = leastsq_many(
+    lambda p, a, y: sum(a[:, :, j] * p[j] ** 3 for j in range(4)) - y, np.ones(4),
+    data=(a, rng.standard_normal((37, 20))), vectorized=True,
+)
+for result in (fits.x, fits.cov_x, fits.nfev):
     digest.update(np.ascontiguousarray(result).tobytes())
 print(_minpack.build_config()["simd"], digest.hexdigest())
 """

@@ -103,3 +103,9 @@ void leastsq_rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const do
 {
     kernels()->rotate(n, count, cosine, sine, s, rows, ld);
 }
+
+void leastsq_factor_lanes(ptrdiff_t m, ptrdiff_t n, ptrdiff_t count, struct leastsq_lane *lanes,
+                          const struct leastsq_limits *limits, double *scratch)
+{
+    kernels()->factor_lanes(m, n, count, lanes, limits, scratch);
+}

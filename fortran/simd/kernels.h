@@ -8,6 +8,26 @@
 
 #include <stddef.h>
 
+/* One of several matrices of one size that are factored together, and what becomes of it. */
+struct leastsq_lane {
+    double *a;         /* (m, n): the matrix; then R in its upper triangle */
+    const double *rhs; /* (m): right-hand side */
+    double *norms;     /* (n): norms of the matrix's columns */
+    double *qtf;       /* (n): the first elements of Q^T rhs */
+    int *ipvt;         /* (n): column j of R is column ipvt[j] of the matrix, from 1 */
+    int factored;      /* 0: not done, and nothing is changed */
+};
+
+/* What enorm.f90 and qrfac.f90 hold to be too small, too large and too inexact. */
+struct leastsq_limits {
+    double small; /* components are zero or larger */
+    double large; /* components of a vector of one are smaller, of one of m this over m */
+    double trust; /* a partial norm must be recomputed where trust*(norm/reference)^2 */
+    double least; /* is within least */
+};
+
+enum { LEASTSQ_LANE_COLUMNS = 32 }; /* n of factor_lanes at most */
+
 struct leastsq_kernels {
     const char *name;
 
@@ -41,6 +61,11 @@ struct leastsq_kernels {
     /* Turns column s of n numbers against count rows, one after the other; rows are ld apart. */
     void (*rotate)(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
                    double *s, double *rows, ptrdiff_t ld);
+
+    /* QR with column pivoting of count matrices of m rows and n <= LEASTSQ_LANE_COLUMNS columns,
+     * n <= m. scratch holds 8 (m (n + 1) + 1) numbers. */
+    void (*factor_lanes)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t count, struct leastsq_lane *lanes,
+                         const struct leastsq_limits *limits, double *scratch);
 };
 
 extern const struct leastsq_kernels leastsq_kernels_baseline;

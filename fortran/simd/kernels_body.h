@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Rows of a block, for which two reflectors stay in the first cache, and columns that share it. */
@@ -325,5 +326,7 @@ static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const dou
         }
 }
 
-const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect, finish_row, squares, square_after,
-                                        difference, rotate};
+#include "lanes.h"
+
+const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect,    finish_row, squares,
+                                        square_after, difference, rotate,     factor_lanes};

@@ -24,44 +24,14 @@ PyObject *leastsq_py_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ss
     return PyLong_FromLong(leastsq_resume(solve->block, 0));
 }
 
-/* Puts a fresh p of shape (n, k, 1) where a call takes it from; its numbers, or NULL with an
- * exception. */
-static double *new_points(UserFunctions *user, npy_intp n, npy_intp k)
+/* Hands out the points of a difference Jacobian; p[i, j] is parameter i of point j. */
+static int hand_out_points(UserFunctions *user, const Solve *solve, const leastsq_view *view)
 {
-    const npy_intp shape[3] = {n, k, 1};
-
-    Py_XSETREF(user->stack[LEASTSQ_POINT], PyArray_SimpleNew(3, shape, NPY_DOUBLE));
-    if (user->stack[LEASTSQ_POINT] == NULL)
-        return NULL;
-    return PyArray_DATA((PyArrayObject *)user->stack[LEASTSQ_POINT]);
-}
-
-/* What func or dfun returns for them, as contiguous doubles of exactly that shape. */
-static PyArrayObject *call_vectorized(UserFunctions *user, PyObject *function, int ndim,
-                                      const npy_intp *shape, const char *which)
-{
-    PyObject *result = leastsq_call(user, function);
-    PyArrayObject *numbers;
-
-    if (result == NULL)
-        return NULL;
-    numbers = leastsq_exact_doubles(result, leastsq_result, ndim, shape, which);
-    Py_DECREF(result);
-    return numbers;
-}
-
-/* Hands out all points that are wanted, k of them; p[i, j] is parameter i of point j. */
-static int hand_out_points(UserFunctions *user, const Solve *solve, const leastsq_view *view,
-                           npy_intp k)
-{
-    double *rows, *p = new_points(user, view->n, k);
+    const npy_intp k = view->n;
+    double *rows, *p = leastsq_new_points(user, view->n, k);
 
     if (p == NULL)
         return -1;
-    if (k == 1) {
-        leastsq_copy_points(solve, view, p);
-        return 0;
-    }
     rows = PyMem_New(double, k * view->n);
     if (rows == NULL) {
         PyErr_NoMemory();
@@ -73,54 +43,31 @@ static int hand_out_points(UserFunctions *user, const Solve *solve, const leasts
     return 0;
 }
 
-static int answer_vectorized(UserFunctions *user, Solve *solve, const leastsq_view *view)
+/* Answers with all columns of a difference Jacobian by one call. */
+static int answer_differences(UserFunctions *user, Solve *solve, const leastsq_view *view)
 {
-    const int differences = view->request == LEASTSQ_WANTS_DIFFERENCES;
-    const npy_intp k = differences ? view->n : 1, shape[2] = {k, view->m};
+    const npy_intp shape[2] = {view->n, view->m};
     PyArrayObject *array;
     const double *rows;
 
-    if (hand_out_points(user, solve, view, k) < 0)
+    if (hand_out_points(user, solve, view) < 0)
         return -1;
-    array = call_vectorized(user, user->func, 2, shape, LEASTSQ_FUNC_VECTORIZED);
+    array = leastsq_call_vectorized(user, user->func, 2, shape, LEASTSQ_FUNC_VECTORIZED);
     if (array == NULL)
         return -1;
     rows = PyArray_DATA(array);
-    if (differences)
-        for (int j = 0; j < view->n; j++)
-            leastsq_difference_column(solve->block, j, rows + (size_t)j * (size_t)view->m);
-    else
-        memcpy(view->residual, rows, (size_t)view->m * sizeof(double));
+    for (int j = 0; j < view->n; j++)
+        leastsq_difference_column(solve->block, j, rows + (size_t)j * (size_t)view->m);
     Py_DECREF(array);
     return 0;
 }
 
-static int answer_jacobian_vectorized(UserFunctions *user, const Solve *solve,
-                                      const leastsq_view *view)
+/* The same by a call a column. */
+static int answer_columns(UserFunctions *user, Solve *solve, const leastsq_view *view)
 {
-    const npy_intp rows[3] = {1, view->m, view->n}, columns[3] = {view->n, 1, view->m};
-    PyArrayObject *jacobian;
-
-    if (hand_out_points(user, solve, view, 1) < 0)
-        return -1;
-    jacobian = call_vectorized(user, user->dfun, 3, user->transposed ? columns : rows,
-                               LEASTSQ_DFUN_VECTORIZED);
-    if (jacobian == NULL)
-        return -1;
-    leastsq_copy_jacobian(PyArray_DATA(jacobian), view->m, view->n, user->transposed,
-                          view->jacobian);
-    Py_DECREF(jacobian);
-    return 0;
-}
-
-static int answer_one_by_one(UserFunctions *user, Solve *solve, const leastsq_view *view)
-{
-    double *point;
+    double *point = PyMem_New(double, view->n);
     int status = 0;
 
-    if (view->request == LEASTSQ_WANTS_RESIDUAL)
-        return leastsq_residual(user, view->m, view->n, view->point, view->residual, 0);
-    point = PyMem_New(double, view->n);
     if (point == NULL) {
         PyErr_NoMemory();
         return -1;
@@ -135,14 +82,14 @@ static int answer_one_by_one(UserFunctions *user, Solve *solve, const leastsq_vi
     return status;
 }
 
-static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view, int vectorized)
+static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view)
 {
-    if (view->request != LEASTSQ_WANTS_JACOBIAN)
-        return vectorized ? answer_vectorized(user, solve, view)
-                          : answer_one_by_one(user, solve, view);
-    if (vectorized)
-        return answer_jacobian_vectorized(user, solve, view);
-    return leastsq_jacobian(user, view->point, view->m, view->n, view->jacobian);
+    if (view->request == LEASTSQ_WANTS_RESIDUAL)
+        return leastsq_residual(user, view->m, view->n, view->point, view->residual, 0);
+    if (view->request == LEASTSQ_WANTS_JACOBIAN)
+        return leastsq_jacobian(user, view->point, view->m, view->n, view->jacobian);
+    return user->vectorized ? answer_differences(user, solve, view)
+                            : answer_columns(user, solve, view);
 }
 
 /* answer(solve, func, args, dfun, transposed, vectorized, to_the_end) -> what is wanted next
@@ -158,9 +105,10 @@ PyObject *leastsq_py_answer(PyObject *Py_UNUSED(self), PyObject *const *args, Py
         leastsq_prepare(&user, args[1], args[3] == Py_None ? NULL : args[3], args[2]) < 0)
         return NULL;
     user.transposed = args[4] == Py_True;
+    user.vectorized = args[5] == Py_True;
     do {
         leastsq_inspect(solve->block, &view);
-        status = answer(&user, solve, &view, args[5] == Py_True);
+        status = answer(&user, solve, &view);
         if (status < 0)
             break;
         request = leastsq_resume(solve->block, 0);
@@ -174,7 +122,7 @@ static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n
                                 double *relative_error)
 {
     const npy_intp shape[2] = {1, LEASTSQ_ANY('M')};
-    double *p = new_points(user, n, 1);
+    double *p = leastsq_new_points(user, n, 1);
     PyObject *result, *row = NULL;
     PyArrayObject *array, *rows, *fvec;
 

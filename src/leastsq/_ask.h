@@ -9,9 +9,6 @@
 void leastsq_default_epsfcn(void *workspace, double epsfcn);
 int leastsq_block_is_sound(void *workspace, size_t size);
 
-/* What is of a wrong shape, in an error. */
-#define LEASTSQ_FUNC_VECTORIZED "What func returns with vectorized=True"
-#define LEASTSQ_DFUN_VECTORIZED "What Dfun returns with vectorized=True"
 
 typedef struct {
     int telling;     /* a call of tell is under way */

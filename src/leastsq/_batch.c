@@ -17,7 +17,9 @@ static void free_batch(PyObject *capsule)
     PyMem_Free(batch->weights);
     PyMem_Free(batch->problem);
     PyMem_Free(batch->request);
+    PyMem_Free(batch->norm);
     PyMem_Free(batch->scratch);
+    PyMem_Free(batch->lanes);
     Py_XDECREF(batch->keep);
     PyMem_Free(batch);
 }
@@ -33,6 +35,7 @@ Batch *leastsq_batch_of(const char *method, PyObject *const *args, Py_ssize_t na
 static int allocate(Batch *batch, int weighted)
 {
     const size_t slots = (size_t)batch->slots, m = (size_t)batch->m, n = (size_t)batch->n;
+    const size_t lanes = (size_t)leastsq_batch_scratch(batch->m, batch->n);
 
     batch->size = leastsq_workspace_size(batch->m, batch->n) / sizeof(double);
     if (batch->size > 0 && batch->size <= PY_SSIZE_T_MAX / sizeof(double) / slots)
@@ -41,9 +44,13 @@ static int allocate(Batch *batch, int weighted)
         batch->weights = PyMem_New(double, slots * m);
     batch->problem = PyMem_New(npy_int64, slots);
     batch->request = PyMem_New(int, 2 * slots);
+    batch->norm = PyMem_New(double, slots);
     batch->scratch = PyMem_New(double, n * n + n + 2 * m);
+    if (lanes > 0)
+        batch->lanes = PyMem_New(double, lanes);
     if (batch->blocks == NULL || (weighted && batch->weights == NULL) || batch->problem == NULL ||
-        batch->request == NULL || batch->scratch == NULL) {
+        batch->request == NULL || batch->norm == NULL || batch->scratch == NULL ||
+        (lanes > 0 && batch->lanes == NULL)) {
         PyErr_NoMemory();
         return -1;
     }
@@ -258,19 +265,52 @@ static void free_slot(Batch *batch, int slot)
     batch->problem[slot] = batch->problem[last];
     batch->request[slot] = batch->request[last];
     batch->answer[slot] = batch->answer[last];
+    batch->norm[slot] = batch->norm[last];
+}
+
+/* Factors the Jacobians of some slots together. */
+static void factor_together(Batch *batch, int count, const int *slot)
+{
+    double *blocks[MOST_TOGETHER];
+    int factored[MOST_TOGETHER];
+
+    for (int i = 0; i < count; i++)
+        blocks[i] = block_of(batch, slot[i]);
+    leastsq_batch_factor(count, blocks, batch->lanes, factored);
+    for (int i = 0; i < count; i++)
+        if (factored[i])
+            batch->answer[slot[i]] = FACTORED;
+}
+
+/* Factors the Jacobians that slots from first to last have been given. */
+static void factor_jacobians(Batch *batch, int first, int last)
+{
+    int slots[MOST_TOGETHER], count = 0;
+
+    for (int slot = first; slot < last && batch->lanes != NULL; slot++) {
+        if (batch->answer[slot] == ANSWERED &&
+            (batch->request[slot] == LEASTSQ_WANTS_JACOBIAN ||
+             batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES))
+            slots[count++] = slot;
+        if (count == MOST_TOGETHER || (slot == last - 1 && count > 1)) {
+            factor_together(batch, count, slots);
+            count = 0;
+        }
+    }
 }
 
 /* Resumes a slot that has an answer, and ends it where nothing is wanted any more. */
 static void resume_slot(Batch *batch, int slot)
 {
     const int answer = batch->answer[slot];
-    const int evaluated = answer == ANSWERED || batch->request[slot] != WANTS_FIRST_RESIDUAL;
+    const int answered = answer == ANSWERED || answer == FACTORED;
+    const int evaluated = answered || batch->request[slot] != WANTS_FIRST_RESIDUAL;
 
     if (answer == UNANSWERED)
         return;
     if (batch->request[slot] != LEASTSQ_WANTS_NOTHING)
-        batch->request[slot] =
-            leastsq_batch_resume(block_of(batch, slot), answer == ANSWERED ? 0 : -1);
+        batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), answered ? 0 : -1,
+                                                    batch->norm[slot], answer == FACTORED);
     if (batch->request[slot] == LEASTSQ_WANTS_NOTHING) {
         store_results(batch, slot, 0, evaluated);
         free_slot(batch, slot);
@@ -300,6 +340,7 @@ PyObject *leastsq_py_batch_advance(PyObject *Py_UNUSED(self), PyObject *capsule)
         stop = slot - slots_between_signals(batch);
         stop = stop > 0 ? stop : 0;
         Py_BEGIN_ALLOW_THREADS
+        factor_jacobians(batch, stop, slot);
         for (int i = slot - 1; i >= stop; i--)
             resume_slot(batch, i);
         Py_END_ALLOW_THREADS

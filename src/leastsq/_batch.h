@@ -14,7 +14,12 @@
 void leastsq_batch_points(double *block, double *point, double *stepped);
 void leastsq_batch_put(double *block, const double *residual);
 void leastsq_batch_column(double *block, int j, const double *residual);
-int leastsq_batch_resume(double *block, int flag);
+void leastsq_batch_norms(int m, int count, const double *residuals, double *norms);
+int leastsq_batch_scratch(int m, int n);
+void leastsq_batch_factor(int count, double *const *blocks, double *scratch, int *factored);
+int leastsq_batch_resume(double *block, int flag, double norm, int factored);
+
+enum { MOST_TOGETHER = 8 }; /* slots whose norms and factors are computed together */
 
 /* Beside the requests of leastsq.h: the residual at the start. */
 enum { WANTS_FIRST_RESIDUAL = 4 };
@@ -23,7 +28,7 @@ enum { WANTS_FIRST_RESIDUAL = 4 };
 enum { PROPAGATE, OMIT, RAISE };
 
 /* What has become of a slot's request. */
-enum { UNANSWERED, ANSWERED, FAILED, REFUSED, HAS_NAN };
+enum { UNANSWERED, ANSWERED, FACTORED, FAILED, REFUSED, HAS_NAN };
 
 /* Arrays of the caller's, a row a problem; cov is NULL where it is not wanted. */
 typedef struct {
@@ -43,7 +48,9 @@ typedef struct {
     double *weights;     /* m a slot, or NULL */
     npy_int64 *problem;  /* that a slot works on */
     int *request, *answer; /* of a slot */
+    double *norm;        /* of the residual that a slot has been given */
     double *scratch;     /* n*n + n + 2*m numbers */
+    double *lanes;       /* scratch for Jacobians that are factored together, or NULL */
     Results results;
     PyObject *keep;      /* what owns the arrays */
 } Batch;

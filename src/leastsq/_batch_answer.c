@@ -85,8 +85,9 @@ static int admit(Batch *batch, int slot, const double *fvec)
 }
 
 /* Takes a residual: at the point of a column of a difference Jacobian, or, with -1, at the one that
- * is wanted. */
-static void take_residual(Batch *batch, int slot, int column, const double *residual)
+ * is wanted. norm is the residual's, or NULL where it is not known. */
+static void take_residual(Batch *batch, int slot, int column, const double *residual,
+                          const double *norm)
 {
     const double *weights = weights_of(batch, slot);
     double *weighted = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1);
@@ -99,11 +100,30 @@ static void take_residual(Batch *batch, int slot, int column, const double *resi
         memcpy(weighted, residual, (size_t)batch->m * sizeof(double));
         weigh(weights, batch->m, 1, weighted);
         residual = weighted;
+        norm = NULL;
     }
-    if (column < 0)
+    if (column < 0) {
+        batch->norm[slot] = norm == NULL ? leastsq_enorm(batch->m, residual) : *norm;
         leastsq_batch_put(block_of(batch, slot), residual);
-    else
+    } else
         leastsq_batch_column(block_of(batch, slot), column, residual);
+}
+
+/* Takes the residuals of count slots, rows of an array. */
+static void take_residuals(Batch *batch, npy_intp count, const npy_int32 *slot, int column,
+                           const double *rows)
+{
+    double norms[MOST_TOGETHER];
+
+    for (npy_intp k = 0; k < count; k++, rows += batch->m) {
+        const int place = (int)(k % MOST_TOGETHER);
+        const npy_intp left = count - k;
+
+        if (place == 0 && column < 0 && batch->weights == NULL)
+            leastsq_batch_norms(batch->m, left < MOST_TOGETHER ? (int)left : MOST_TOGETHER, rows,
+                                norms);
+        take_residual(batch, slot[k], column, rows, norms + place);
+    }
 }
 
 /* A problem whose residual at the start has a NaN that is refused, or -1. */
@@ -120,24 +140,18 @@ static PyObject *refused_problem(const Batch *batch)
 PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Batch *batch = leastsq_batch_of("batch_put", args, nargs, 4);
-    const npy_int32 *slot;
     npy_intp shape[2];
     PyArrayObject *rows;
-    const double *row;
-    int column;
 
     if (batch == NULL)
         return NULL;
-    slot = numbers(args[1]);
-    column = (int)PyLong_AsLong(args[2]);
     shape[0] = PyArray_SIZE((PyArrayObject *)args[1]);
     shape[1] = batch->m;
     rows = leastsq_exact_doubles(args[3], leastsq_result, 2, shape, LEASTSQ_FUNC_VECTORIZED);
     if (rows == NULL)
         return NULL;
-    row = PyArray_DATA(rows);
-    for (npy_intp k = 0; k < shape[0]; k++, row += batch->m)
-        take_residual(batch, slot[k], column, row);
+    take_residuals(batch, shape[0], numbers(args[1]), (int)PyLong_AsLong(args[2]),
+                   PyArray_DATA(rows));
     Py_DECREF(rows);
     return refused_problem(batch);
 }
@@ -225,16 +239,16 @@ static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
             return -1;
         if (j >= 0)
             point[j] = x;
-        take_residual(batch, slot, j, residual);
+        take_residual(batch, slot, j, residual, NULL);
     }
     return 0;
 }
 
-/* batch_call(batch, slot, func, args, dfun, transposed) -> a problem that is refused, or -1
- * Answers a slot with functions of one point until its solve has ended. */
+/* batch_call(batch, slot, func, args, dfun, transposed, vectorized) -> a problem that is refused,
+ * or -1. Answers a slot alone until its solve has ended. */
 PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
-    Batch *batch = leastsq_batch_of("batch_call", args, nargs, 6);
+    Batch *batch = leastsq_batch_of("batch_call", args, nargs, 7);
     UserFunctions user;
     int slot, status;
 
@@ -242,6 +256,7 @@ PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args
         leastsq_prepare(&user, args[2], args[4] == Py_None ? NULL : args[4], args[3]) < 0)
         return NULL;
     user.transposed = args[5] == Py_True;
+    user.vectorized = args[6] == Py_True;
     slot = (int)PyLong_AsLong(args[1]);
     do {
         status = batch->request[slot] == LEASTSQ_WANTS_JACOBIAN
@@ -249,7 +264,7 @@ PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args
                      : answer_residuals(&user, batch, slot);
         if (status < 0 || batch->answer[slot] != ANSWERED)
             break;
-        batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), 0);
+        batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), 0, batch->norm[slot], 0);
         batch->answer[slot] = UNANSWERED;
     } while (batch->request[slot] != LEASTSQ_WANTS_NOTHING);
     if (batch->request[slot] == LEASTSQ_WANTS_NOTHING)

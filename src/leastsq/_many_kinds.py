@@ -1,5 +1,6 @@
 """The two kinds of run: functions of one point, and vectorized functions."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,22 @@ from leastsq._problems import Index, Tile
 
 __all__ = ["OneByOne", "Vectorized"]
 
+GLIBC = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(
+    os.confstr("CS_GNU_LIBC_VERSION")
+)
+
 Slots = npt.NDArray[np.int32]
 Failed = npt.NDArray[np.bool_]
 
 ONE_POINT = 64
 """Slots for functions of one point."""
-FITTING, MOST_SLOTS = 16384, 256
+MOST_SLOTS = 1024
+MAPPED_BY_MALLOC = 16384
+"""Numbers that take a block for which malloc asks the system every time, unless told better."""
+KEPT_BY_MALLOC = 65536
+"""Numbers of a vectorized call where malloc keeps what is freed; more do not pay."""
+TEMPORARIES = 16
+"""Arrays of so many numbers that a vectorized function may have at once."""
 GUARD = 1e4
 """Relative errors by which a row of several may differ from the same alone."""
 
@@ -35,29 +46,12 @@ class OneByOne(Run):
         return (*[rows.one(problem) for rows in tile.data], *self.options.args)
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        """Hand over the residual that is known already: it is evaluated once."""
-        if self.first is None:
-            return active
-        _, fvec = self.first
-        self.first = None
-        ((_, slots, _),) = _minpack.batch_wanting(batch)
-        self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
-        return _minpack.batch_advance(batch)
+        return active if self.first is None else self._begin_with_known(batch, tile, self.first[1])
 
     def _answer(self, batch: object, tile: Tile, done: int) -> None:
-        choice = self.options
         for _, slots, problems in _minpack.batch_wanting(batch):
             for slot, problem in zip(slots.tolist(), problems.tolist(), strict=True):
-                args = self._arguments(tile, problem)
-                try:
-                    refused = _minpack.batch_call(
-                        batch, slot, choice.func, args, choice.dfun, choice.transposed
-                    )
-                except Exception as error:
-                    self.keep(tile, problem, error)
-                    _minpack.batch_fail(batch, slot)
-                else:
-                    self.refuse_nan(tile, refused)
+                self._finish(batch, tile, slot, problem)
                 done += 1
                 self.report(done)
 
@@ -68,19 +62,36 @@ class Vectorized(Run):
     vectorized = True
     proved = False
     """Whether func has been seen to keep problems apart."""
+    numbers = MAPPED_BY_MALLOC
+    """That the arrays of a call may have."""
 
     def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         return (*_rows_of(tile, np.array([problem])), *self.options.args)
 
     def _slots(self) -> int:
-        return _fitting(self.m)
+        self.numbers = _keep_freed_memory()
+        return self._fitting(self.m)
+
+    def _fitting(self, numbers: int) -> int:
+        """Return how many rows of so many numbers a call takes."""
+        return min(max(self.numbers // numbers, 8), MOST_SLOTS)
+
+    def _begin(self, batch: object, tile: Tile, active: int) -> int:
+        if self.first is None or self.problems.count > 1:
+            return active
+        return self._begin_with_known(batch, tile, self.first[1])
 
     def _answer(self, batch: object, tile: Tile, done: int) -> None:
-        for request, slots, problems in _minpack.batch_wanting(batch):
-            most = _fitting(self.m * (self.problems.n if request == Request.JACOBIAN else 1))
+        wanting = _minpack.batch_wanting(batch)
+        if len(wanting) == 1 and len(wanting[0][1]) == 1:
+            ((_, (slot,), (problem,)),) = wanting
+            self._finish(batch, tile, int(slot), int(problem))
+            return
+        for request, slots, problems in wanting:
+            most = self._fitting(self.m * (self.problems.n if request == Request.JACOBIAN else 1))
             for first in range(0, len(slots), most):
-                some = slice(first, first + most)
-                self._answer_some(_Asked(batch, tile, slots[some], problems[some]), request)
+                part = slice(first, first + most)
+                self._answer_some(_Asked(batch, tile, slots[part], problems[part]), request)
 
     def _answer_some(self, asked: "_Asked", request: int) -> None:
         """Answer slots that want the same."""
@@ -92,9 +103,7 @@ class Vectorized(Run):
             if failed.all():
                 return
             if failed.any():
-                asked = _Asked(
-                    asked.batch, asked.tile, asked.slots[~failed], asked.problems[~failed]
-                )
+                asked = asked.some(~failed)
 
     def _answer_at_once(self, asked: "_Asked", request: int, column: int) -> bool:
         """Answer slots by one call; return whether that went well."""
@@ -108,13 +117,20 @@ class Vectorized(Run):
             self._put(asked, result, request, column)
         except RefusedNanError:
             raise
-        except Exception as error:
-            if unproved and isinstance(error, (TypeError, ValueError)):
+        except Exception:
+            if unproved and not self._takes_two(asked, request, column):
                 raise
             return False
         if unproved and request == Request.RESIDUAL:
             self._prove(asked, np.asarray(result), first)
         return True
+
+    def _takes_two(self, asked: "_Asked", request: int, column: int) -> bool:
+        """Return whether a result of a wrong shape is a problem's own affair, not the call's."""
+        try:
+            return self._attempt(asked.some(slice(2)), request, column) is None
+        except RefusedNanError:
+            return True
 
     def _prove(
         self, asked: "_Asked", rows: npt.NDArray[Any], first: tuple[int, Vector] | None
@@ -124,7 +140,7 @@ class Vectorized(Run):
         if len(finite) == 0:
             return
         i = int(finite[0])
-        alone = asked.only(i)
+        alone = asked.some(slice(i, i + 1))
         try:
             if first is not None and first[0] == alone.problems[0]:
                 row = first[1]
@@ -148,22 +164,22 @@ class Vectorized(Run):
         """Answer slots one by one; those that raise alone fail. Return which."""
         failed = np.zeros(len(asked.slots), np.bool_)
         for i in range(len(asked.slots)):
-            alone = asked.only(i)
-            error = self._answer_alone(alone, request, column)
+            alone = asked.some(slice(i, i + 1))
+            error = self._attempt(alone, request, column)
             if error is not None:
                 self.keep(asked.tile, int(alone.problems[0]), error)
                 _minpack.batch_fail(asked.batch, int(alone.slots[0]))
                 failed[i] = True
         return failed
 
-    def _answer_alone(self, alone: "_Asked", request: int, column: int) -> Exception | None:
-        """Answer a slot; return what stands in the way."""
+    def _attempt(self, asked: "_Asked", request: int, column: int) -> Exception | None:
+        """Answer some slots again; return what stands in the way."""
         try:
-            result = self._call(alone, request, column)
+            result = self._call(asked, request, column)
         except Exception as error:  # a RefusedNanError here is another run's, inside func
             return error
         try:
-            self._put(alone, result, request, column)
+            self._put(asked, result, request, column)
         except RefusedNanError:
             raise
         except Exception as error:
@@ -192,9 +208,9 @@ class _Asked:
         self.rows = _rows_of(tile, problems)
         self._points, self._stepped = _minpack.batch_points(batch, slots)
 
-    def only(self, i: int) -> "_Asked":
-        """Return one of the slots alone."""
-        return _Asked(self.batch, self.tile, self.slots[i : i + 1], self.problems[i : i + 1])
+    def some(self, part: slice | Failed) -> "_Asked":
+        """Return some of the slots."""
+        return _Asked(self.batch, self.tile, self.slots[part], self.problems[part])
 
     def points(self, column: int) -> Vector:
         """Return p, shape (N, S, 1), fresh; for a column of the difference Jacobian, or -1."""
@@ -208,6 +224,13 @@ def _rows_of(tile: Tile, problems: Index) -> tuple[npt.NDArray[Any], ...]:
     return tuple(rows.many(problems) for rows in tile.data)
 
 
-def _fitting(numbers: int) -> int:
-    """Return how many rows of so many numbers malloc has room for without asking the system."""
-    return min(max(FITTING // numbers, 8), MOST_SLOTS)
+def _keep_freed_memory() -> int:
+    """Have malloc keep the memory of temporaries; return how many numbers they may have.
+
+    glibc asks the system for every block above a threshold, and gives it back: each operation of
+    NumPy then waits for new pages. The threshold rises to the largest block that has been freed.
+    """
+    if not GLIBC:
+        return MAPPED_BY_MALLOC
+    np.empty(TEMPORARIES * KEPT_BY_MALLOC)
+    return KEPT_BY_MALLOC

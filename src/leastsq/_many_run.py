@@ -173,6 +173,27 @@ class Run(ABC):
             _minpack.batch_stop(batch)
             raise
 
+    def _begin_with_known(self, batch: object, tile: Tile, fvec: Vector) -> int:
+        """Hand over the residual that m was found by, so that it is evaluated once."""
+        self.first = None
+        ((_, slots, _),) = _minpack.batch_wanting(batch)
+        self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
+        return _minpack.batch_advance(batch)
+
+    def _finish(self, batch: object, tile: Tile, slot: int, problem: int) -> None:
+        """Answer a slot alone until its solve has ended."""
+        choice = self.options
+        args = self._arguments(tile, problem)
+        try:
+            refused = _minpack.batch_call(
+                batch, slot, choice.func, args, choice.dfun, choice.transposed, self.vectorized
+            )
+        except Exception as error:
+            self.keep(tile, problem, error)
+            _minpack.batch_fail(batch, slot)
+        else:
+            self.refuse_nan(tile, refused)
+
     def _affordable(self, slots: int) -> int:
         """Return so many slots, or as many as have room in 64 MB."""
         m, n = self.m, self.problems.n

@@ -90,6 +90,7 @@ def batch_call(
     args: tuple[Any, ...],
     dfun: Callable[..., Any] | None,
     transposed: bool,
+    vectorized: bool,
     /,
 ) -> int: ...
 def batch_advance(batch: object, /) -> int: ...

@@ -3,6 +3,7 @@
 A tile is a box of problems whose data are read together, along the chunks of what holds them.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -117,12 +118,12 @@ class Problems:
                 for first, size, length in zip(corner, sizes, self.shape, strict=True)
             ]
             places = [np.arange(*edge) * stride for edge, stride in zip(box, strides, strict=True)]
-            flat = sum(np.meshgrid(*places, indexing="ij", sparse=True), np.int64(0))
+            flat = functools.reduce(np.add.outer, places)
             weights = self.weights
             if weights is not None and weights.ndim == 1:
                 weights = weights.reshape((1,) * len(box) + weights.shape)
             yield Tile(
-                np.asarray(flat).ravel(),
+                flat.ravel(),
                 None if weights is None else self._rows(weights, box),
                 tuple(self._rows(datum, box) for datum in self.data),
             )

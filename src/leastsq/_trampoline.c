@@ -55,6 +55,67 @@ PyObject *leastsq_call(UserFunctions *user, PyObject *function)
     return result;
 }
 
+double *leastsq_new_points(UserFunctions *user, npy_intp n, npy_intp k)
+{
+    const npy_intp shape[3] = {n, k, 1};
+
+    Py_XSETREF(user->stack[LEASTSQ_POINT], PyArray_SimpleNew(3, shape, NPY_DOUBLE));
+    if (user->stack[LEASTSQ_POINT] == NULL)
+        return NULL;
+    return PyArray_DATA((PyArrayObject *)user->stack[LEASTSQ_POINT]);
+}
+
+PyArrayObject *leastsq_call_vectorized(UserFunctions *user, PyObject *function, int ndim,
+                                       const npy_intp *shape, const char *which)
+{
+    PyObject *result = leastsq_call(user, function);
+    PyArrayObject *numbers;
+
+    if (result == NULL)
+        return NULL;
+    numbers = leastsq_exact_doubles(result, leastsq_result, ndim, shape, which);
+    Py_DECREF(result);
+    return numbers;
+}
+
+/* The residual of a vectorized func at one point. */
+static int vectorized_residual(UserFunctions *user, int m, int n, const double *x, double *fvec)
+{
+    const npy_intp shape[2] = {1, m};
+    double *p = leastsq_new_points(user, n, 1);
+    PyArrayObject *row;
+
+    if (p == NULL)
+        return -1;
+    memcpy(p, x, (size_t)n * sizeof(double));
+    row = leastsq_call_vectorized(user, user->func, 2, shape, LEASTSQ_FUNC_VECTORIZED);
+    if (row == NULL)
+        return -1;
+    memcpy(fvec, PyArray_DATA(row), (size_t)m * sizeof(double));
+    Py_DECREF(row);
+    return 0;
+}
+
+/* The Jacobian of a vectorized dfun at one point. */
+static int vectorized_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n,
+                               double *fjac)
+{
+    const npy_intp rows[3] = {1, m, n}, columns[3] = {n, 1, m};
+    double *p = leastsq_new_points(user, n, 1);
+    PyArrayObject *jacobian;
+
+    if (p == NULL)
+        return -1;
+    memcpy(p, x, (size_t)n * sizeof(double));
+    jacobian = leastsq_call_vectorized(user, user->dfun, 3, user->transposed ? columns : rows,
+                                       LEASTSQ_DFUN_VECTORIZED);
+    if (jacobian == NULL)
+        return -1;
+    leastsq_copy_jacobian(PyArray_DATA(jacobian), m, n, user->transposed, fjac);
+    Py_DECREF(jacobian);
+    return 0;
+}
+
 /* Calls func or dfun with a copy of x of its own. */
 static PyObject *call(UserFunctions *user, PyObject *function, const double *x, npy_intp n)
 {
@@ -79,6 +140,8 @@ int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int P
         user->have_fvec = 0;
         return 0;
     }
+    if (user->vectorized)
+        return vectorized_residual(user, m, n, x, fvec);
     result = call(user, user->func, x, n);
     if (result == NULL)
         return -1;
@@ -89,9 +152,12 @@ int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int P
 
 int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n, double *fjac)
 {
-    PyObject *result = call(user, user->dfun, x, n);
+    PyObject *result;
     int status;
 
+    if (user->vectorized)
+        return vectorized_jacobian(user, x, m, n, fjac);
+    result = call(user, user->dfun, x, n);
     if (result == NULL)
         return -1;
     status = leastsq_store_jacobian(result, user->dfun, m, n, user->transposed, fjac);

@@ -4,6 +4,10 @@
 
 #include "_results.h"
 
+/* What is of a wrong shape, in an error. */
+#define LEASTSQ_FUNC_VECTORIZED "What func returns with vectorized=True"
+#define LEASTSQ_DFUN_VECTORIZED "What Dfun returns with vectorized=True"
+
 enum { LEASTSQ_POINT = 1 };
 
 /* The user's functions and what one solve knows of them. */
@@ -14,6 +18,7 @@ typedef struct {
     PyArray_Descr *descr; /* type of x as it was made; only compared */
     size_t nargs;     /* x and the extra arguments */
     int transposed;   /* dfun returns (n, m) */
+    int vectorized;   /* they take several points at once */
     int have_fvec;    /* the residual at x0 stands in fvec already */
     int have_fjac;    /* the Jacobian at x0 stands in fjac already */
 } UserFunctions;
@@ -23,6 +28,10 @@ typedef struct {
 int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObject *args);
 void leastsq_release(UserFunctions *user);
 
+/* Puts a fresh p of shape (n, k, 1) into stack[LEASTSQ_POINT]; its numbers, or NULL with an
+ * exception. */
+double *leastsq_new_points(UserFunctions *user, npy_intp n, npy_intp k);
+
 /* Calls func or dfun with stack[LEASTSQ_POINT] and the extra arguments. Python functions look for
  * signals themselves; after other callables it is done here. */
 PyObject *leastsq_call(UserFunctions *user, PyObject *function);
@@ -30,6 +39,11 @@ PyObject *leastsq_call(UserFunctions *user, PyObject *function);
 /* The first evaluation, which finds m: a fresh fvec, and the relative error of its type. */
 PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_intp n,
                                       double *relative_error);
+
+/* What a vectorized func or dfun returns for stack[LEASTSQ_POINT], as contiguous doubles of exactly
+ * that shape, or NULL with an exception. */
+PyArrayObject *leastsq_call_vectorized(UserFunctions *user, PyObject *function, int ndim,
+                                       const npy_intp *shape, const char *which);
 
 /* The Jacobian at x; 0, or -1 with an exception. */
 int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n, double *fjac);

@@ -1,0 +1,320 @@
+/* QR factorisation of several small matrices of one size together, a matrix a lane.
+ *
+ * Every lane does what qrfac.f90 does to its matrix, operation by operation: pivots and signs are
+ * chosen by selection. A lane leaves the common path where enorm would have to scale, where a
+ * partial column norm must be recomputed, and at a column of zeros; it is then left as it was. */
+
+enum { MOST_SWEPT = 4 }; /* columns that share the loads of two reflectors */
+
+/* The matrices in work. Index n of an array is the right-hand side's. */
+struct factorisation {
+    ptrdiff_t m, n;
+    const struct leastsq_limits *limits;
+    vector *column[LEASTSQ_LANE_COLUMNS + 1]; /* m vectors each, exchanged as the columns are */
+    vector multiplier[LEASTSQ_LANE_COLUMNS + 1];
+    vector exact[LEASTSQ_LANE_COLUMNS];     /* norms of the columns as they came */
+    vector partial[LEASTSQ_LANE_COLUMNS];   /* norms of what is below the rows of R */
+    vector reference[LEASTSQ_LANE_COLUMNS]; /* partial norms when last computed from elements */
+    vector diagonal[LEASTSQ_LANE_COLUMNS];  /* of R */
+    mask original[LEASTSQ_LANE_COLUMNS];    /* index of a column in its matrix, from 0 */
+    mask left;                              /* lanes that have left the common path */
+};
+
+INLINE vector select_lanes(mask where, vector yes, vector no)
+{
+    return (vector)(((mask)yes & where) | ((mask)no & ~where));
+}
+
+INLINE int any_lane(mask where)
+{
+    long long found = 0;
+
+    for (int lane = 0; lane < LANES; lane++)
+        found |= where[lane];
+    return found != 0;
+}
+
+INLINE vector root(vector x)
+{
+    for (int lane = 0; lane < LANES; lane++)
+        x[lane] = sqrt(x[lane]);
+    return x;
+}
+
+/* Squares, and the lanes that have a small component other than zero: negative there. */
+INLINE vector square_lanes(vector x, long long lower, mask *small)
+{
+    mask size = (mask)x & LLONG_MAX;
+
+    *small |= (size - (lower + 1)) & ~(size - 1);
+    return x * x;
+}
+
+/* Norms from sums of squares of count components; lanes that enorm would have to scale leave. */
+INLINE vector norm_of_lanes(struct factorisation *qr, ptrdiff_t count, vector sum, mask small)
+{
+    double upper = qr->limits->large / (double)count;
+
+    qr->left |= (small < 0) | ~(sum < broadcast(upper * upper));
+    return root(sum);
+}
+
+/* Puts a column of every matrix into lanes, and returns its norms. */
+static vector gather_column(struct factorisation *qr, const double *const source[LANES],
+                            vector *column)
+{
+    const long long lower = magnitude(qr->limits->small);
+    vector sum = {0};
+    mask small = {0};
+    ptrdiff_t i = 0;
+
+    for (; i + LANES <= qr->m; i += LANES) {
+        vector p[LANES];
+
+        for (int lane = 0; lane < LANES; lane++)
+            p[lane] = load(source[lane] + i);
+        transpose(p);
+        for (int row = 0; row < LANES; row++) {
+            column[i + row] = p[row];
+            sum = sum + square_lanes(p[row], lower, &small);
+        }
+    }
+    for (; i < qr->m; i++) {
+        for (int lane = 0; lane < LANES; lane++)
+            column[i][lane] = source[lane][i];
+        sum = sum + square_lanes(column[i], lower, &small);
+    }
+    return norm_of_lanes(qr, qr->m, sum, small);
+}
+
+static void gather_matrices(struct factorisation *qr, int count, const struct leastsq_lane *lanes,
+                            vector *scratch)
+{
+    const double *source[LANES];
+
+    for (ptrdiff_t k = 0; k < qr->n; k++) {
+        for (int lane = 0; lane < LANES; lane++) /* lanes without a matrix repeat the first */
+            source[lane] = lanes[lane < count ? lane : 0].a + k * qr->m;
+        qr->column[k] = scratch + k * qr->m;
+        qr->exact[k] = gather_column(qr, source, qr->column[k]);
+        qr->partial[k] = qr->reference[k] = qr->exact[k];
+        qr->original[k] = (mask){0} + k;
+        qr->multiplier[k] = (vector){0};
+    }
+}
+
+static void gather_right_hand_sides(struct factorisation *qr, int count,
+                                    const struct leastsq_lane *lanes, vector *column)
+{
+    const double *source[LANES];
+    mask left = qr->left;
+
+    for (int lane = 0; lane < LANES; lane++)
+        source[lane] = lanes[lane < count ? lane : 0].rhs;
+    qr->column[qr->n] = column;
+    gather_column(qr, source, column);
+    qr->left = left; /* its norms are not needed */
+}
+
+INLINE void exchange_lanes(mask where, vector *a, vector *b)
+{
+    mask difference = ((mask)*a ^ (mask)*b) & where;
+
+    *a = (vector)((mask)*a ^ difference);
+    *b = (vector)((mask)*b ^ difference);
+}
+
+/* Exchanges columns j and k in some lanes. */
+static void exchange_columns(struct factorisation *qr, ptrdiff_t j, ptrdiff_t k, mask where)
+{
+    vector *a = qr->column[j], *b = qr->column[k];
+
+    if (any_lane(~where))
+        for (ptrdiff_t i = 0; i < qr->m; i++)
+            exchange_lanes(where, a + i, b + i);
+    else {
+        qr->column[j] = b;
+        qr->column[k] = a;
+    }
+    exchange_lanes(where, qr->multiplier + j, qr->multiplier + k);
+    exchange_lanes(where, qr->partial + j, qr->partial + k);
+    exchange_lanes(where, qr->reference + j, qr->reference + k);
+    exchange_lanes(where, (vector *)(qr->original + j), (vector *)(qr->original + k));
+}
+
+/* Brings the first column from j on with the largest partial norm to place j. */
+INLINE void pivot_lanes(struct factorisation *qr, ptrdiff_t j)
+{
+    vector norm = qr->partial[j];
+    mask largest = (mask){0} + j;
+
+    for (ptrdiff_t k = j + 1; k < qr->n; k++) {
+        mask larger = qr->partial[k] > norm;
+
+        norm = select_lanes(larger, qr->partial[k], norm);
+        largest = (larger & k) | (~larger & largest);
+    }
+    for (ptrdiff_t k = j + 1; k < qr->n; k++) {
+        mask where = largest == k;
+
+        if (any_lane(where))
+            exchange_columns(qr, j, k, where);
+    }
+}
+
+/* Applies reflector j - 1 to column j and returns the norms of what is left of it. */
+INLINE vector update_pivot(struct factorisation *qr, ptrdiff_t j)
+{
+    const long long lower = magnitude(qr->limits->small);
+    const vector *v = qr->column[j - 1], t = qr->multiplier[j];
+    vector *x = qr->column[j], sum = {0};
+    mask small = {0};
+
+    for (ptrdiff_t i = j; i < qr->m; i++) {
+        x[i] = x[i] - t * v[i];
+        sum = sum + square_lanes(x[i], lower, &small);
+    }
+    return norm_of_lanes(qr, qr->m - j, sum, small);
+}
+
+/* Rows from i to m of some columns: divides w by norm, if that is wanted, applies reflector v, if
+ * that is wanted, and adds the products with w to the sums. */
+INLINE void sweep_rows(int count, int divides, int applies, ptrdiff_t i, ptrdiff_t m,
+                       const vector *v, vector *w, vector norm, vector *const *column,
+                       const vector *t, vector *sums)
+{
+    for (; i < m; i++) {
+        vector reflector = w[i];
+
+        if (divides)
+            w[i] = reflector = reflector / norm;
+        for (int k = 0; k < count; k++) {
+            vector value = column[k][i];
+
+            if (applies)
+                column[k][i] = value = value - t[k] * v[i];
+            sums[k] = sums[k] + reflector * value;
+        }
+    }
+}
+
+/* Inner products of count columns with reflector j, reflector j - 1 applied to them before; the
+ * reflector is divided by its norm on the way where that is wanted. */
+INLINE void sweep_some(int count, int divides, struct factorisation *qr, ptrdiff_t j,
+                       ptrdiff_t first)
+{
+    vector *w = qr->column[j], norm = -qr->diagonal[j], sums[MOST_SWEPT] = {{0}};
+    vector *const *column = qr->column + first, *t = qr->multiplier + first;
+
+    if (j > 0) {
+        const vector *v = qr->column[j - 1];
+
+        sweep_rows(count, 0, 1, j, j + 1, v, w, norm, column, t, sums);
+        sweep_rows(count, divides, 1, j + 1, qr->m, v, w, norm, column, t, sums);
+    } else {
+        sweep_rows(count, 0, 0, 0, 1, NULL, w, norm, column, t, sums);
+        sweep_rows(count, divides, 0, 1, qr->m, NULL, w, norm, column, t, sums);
+    }
+    for (int k = 0; k < count; k++)
+        t[k] = sums[k] / w[j];
+}
+
+/* The columns after j, the right-hand side the last of them. */
+static void sweep_lanes(struct factorisation *qr, ptrdiff_t j)
+{
+    ptrdiff_t first = j + 1, count = (qr->n - j - 1) % MOST_SWEPT + 1;
+
+    switch (count) {
+    case 1:
+        sweep_some(1, 1, qr, j, first);
+        break;
+    case 2:
+        sweep_some(2, 1, qr, j, first);
+        break;
+    case 3:
+        sweep_some(3, 1, qr, j, first);
+        break;
+    default:
+        sweep_some(MOST_SWEPT, 1, qr, j, first);
+    }
+    for (first += count; first <= qr->n; first += MOST_SWEPT)
+        sweep_some(MOST_SWEPT, 0, qr, j, first);
+}
+
+/* Completes row j of R and takes it out of the partial norms. */
+static void complete_row(struct factorisation *qr, ptrdiff_t j)
+{
+    const vector head = qr->column[j][j], zero = {0};
+
+    for (ptrdiff_t k = j + 1; k <= qr->n; k++)
+        qr->column[k][j] = qr->column[k][j] - qr->multiplier[k] * head;
+    for (ptrdiff_t k = j + 1; k < qr->n; k++) {
+        vector norm = qr->partial[k], component = qr->column[k][j] / norm;
+        vector rest = 1.0 - component * component;
+        vector below = norm * root(select_lanes(rest > zero, rest, zero));
+        vector part = below / qr->reference[k];
+        mask lost = qr->limits->trust * (part * part) <= broadcast(qr->limits->least);
+
+        qr->left |= lost & (norm != zero);
+        qr->partial[k] = select_lanes(norm == zero, zero, below);
+    }
+}
+
+/* Puts R, its diagonal apart, and what belongs to it back where the matrix was. */
+static void scatter_matrix(const struct factorisation *qr, int lane, struct leastsq_lane *matrix)
+{
+    for (ptrdiff_t k = 0; k < qr->n; k++) {
+        double *column = matrix->a + k * qr->m;
+
+        for (ptrdiff_t i = 0; i < k; i++)
+            column[i] = qr->column[k][i][lane];
+        column[k] = qr->diagonal[k][lane];
+        matrix->norms[k] = qr->exact[k][lane];
+        matrix->qtf[k] = qr->column[qr->n][k][lane];
+        matrix->ipvt[k] = (int)qr->original[k][lane] + 1;
+    }
+    matrix->factored = 1;
+}
+
+/* Factors LANES matrices at most. */
+static void factor_together(struct factorisation *qr, int count, struct leastsq_lane *lanes,
+                            vector *scratch)
+{
+    gather_matrices(qr, count, lanes, scratch);
+    gather_right_hand_sides(qr, count, lanes, scratch + qr->n * qr->m);
+    for (ptrdiff_t j = 0; j < qr->n; j++) {
+        vector norm, zero = {0};
+
+        if (!any_lane(~qr->left))
+            return;
+        pivot_lanes(qr, j);
+        norm = j == 0 ? qr->partial[0] : update_pivot(qr, j);
+        qr->left |= norm == zero;
+        norm = select_lanes(qr->column[j][j] < zero, -norm, norm);
+        qr->diagonal[j] = -norm;
+        qr->column[j][j] = qr->column[j][j] / norm + 1.0;
+        sweep_lanes(qr, j);
+        complete_row(qr, j);
+    }
+    for (int lane = 0; lane < count; lane++)
+        if (!qr->left[lane])
+            scatter_matrix(qr, lane, lanes + lane);
+}
+
+static void factor_lanes(ptrdiff_t m, ptrdiff_t n, ptrdiff_t count, struct leastsq_lane *lanes,
+                         const struct leastsq_limits *limits, double *scratch)
+{
+    vector *aligned = (vector *)(((uintptr_t)scratch + sizeof(vector) - 1) &
+                                 ~(uintptr_t)(sizeof(vector) - 1));
+
+    for (ptrdiff_t first = 0; first + 1 < count; first += LANES) {
+        struct factorisation qr;
+
+        qr.m = m;
+        qr.n = n;
+        qr.limits = limits;
+        qr.left = (mask){0};
+        factor_together(&qr, count - first < LANES ? (int)(count - first) : LANES, lanes + first,
+                        aligned);
+    }
+}
