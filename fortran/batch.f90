@@ -8,7 +8,7 @@ module leastsq_batch
     use leastsq_kinds, only: wp, is_finite
     use leastsq_enorm_module, only: column_norms
     use leastsq_fdjac2_module, only: relative_step, difference_step, difference_column
-    use leastsq_levenberg_marquardt, only: resume, resume_prepared
+    use leastsq_levenberg_marquardt, only: resume, resume_with_norm, resume_with_factors
     use leastsq_qrfac_module, only: lanes_scratch, factor_together
     use leastsq_solve, only: solve_arrays, wants_residual, wants_differences, wants_first_residual
     use leastsq_workspace, only: workspace_header, open_workspace, place_of_x, place_of_trial_x, &
@@ -153,17 +153,15 @@ contains
 
         type(workspace_header), pointer :: header
         type(solve_arrays) :: arrays
-        logical :: prepared
+        logical :: residual
 
         call open_workspace(block, header, arrays)
-        select case (header%state%request)
-        case (wants_first_residual, wants_residual)
-            prepared = .true.
-        case default
-            prepared = factored == 1
-        end select
-        if (prepared) then
-            call resume_prepared(header%options, flag, norm, .true., arrays, header%state)
+        residual = header%state%request == wants_residual .or. &
+                   header%state%request == wants_first_residual
+        if (flag >= 0 .and. residual) then
+            call resume_with_norm(header%options, norm, arrays, header%state)
+        else if (flag >= 0 .and. factored == 1) then
+            call resume_with_factors(header%options, arrays, header%state)
         else
             call resume(header%options, flag, arrays, header%state)
         end if

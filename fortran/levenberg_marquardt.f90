@@ -20,7 +20,7 @@ module leastsq_levenberg_marquardt
     implicit none(type, external)
     private
 
-    public :: start, resume, resume_prepared
+    public :: start, resume, resume_with_norm, resume_with_factors
     public :: trial_step, measure_reductions, update_radius, convergence
 
     real(wp), parameter :: accept_ratio = 1.0e-4_wp    !! gain ratio from which a step is taken
@@ -62,32 +62,7 @@ contains
         type(solve_arrays), intent(inout) :: arrays !! the answer among them
         type(solve_state), intent(inout) :: state   !! the solve so far
 
-        real(wp) :: norm
         logical :: finite
-
-        norm = 0.0_wp
-        finite = .true.
-        if (flag >= 0) then
-            select case (state%request)
-            case (wants_first_residual)
-                norm = enorm(arrays%fvec)
-            case (wants_residual)
-                norm = enorm(arrays%trial_fvec)
-            case default
-                call factor_jacobian(state%fnorm, arrays, finite)
-            end select
-        end if
-        call resume_prepared(options, flag, norm, finite, arrays, state)
-    end subroutine resume
-
-    !> The same with a residual whose norm is known, or a Jacobian that is factored.
-    pure subroutine resume_prepared(options, flag, norm, finite, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
-        integer(c_int), intent(in) :: flag          !! negative: refused, which ends the solve
-        real(wp), intent(in) :: norm                !! of the residual, if that was wanted
-        logical, intent(in) :: finite               !! the Jacobian, if that was wanted, and fvec
-        type(solve_arrays), intent(inout) :: arrays !! the answer among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
 
         call count_evaluations(size(arrays%x), state)
         if (flag < 0) then
@@ -96,14 +71,39 @@ contains
         end if
         select case (state%request)
         case (wants_first_residual)
-            state%fnorm = norm
-            state%request = options%jacobian_request
+            call after_first_residual(options, enorm(arrays%fvec), state)
         case (wants_residual)
-            call after_residual(options, norm, arrays, state)
+            call after_residual(options, enorm(arrays%trial_fvec), arrays, state)
         case default
+            call factor_jacobian(state%fnorm, arrays, finite)
             call after_jacobian(options, finite, arrays, state)
         end select
-    end subroutine resume_prepared
+    end subroutine resume
+
+    !> resume with a residual whose norm is known.
+    pure subroutine resume_with_norm(options, norm, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        real(wp), intent(in) :: norm                !! of the residual
+        type(solve_arrays), intent(inout) :: arrays !! the residual among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
+
+        call count_evaluations(size(arrays%x), state)
+        if (state%request == wants_first_residual) then
+            call after_first_residual(options, norm, state)
+        else
+            call after_residual(options, norm, arrays, state)
+        end if
+    end subroutine resume_with_norm
+
+    !> resume with a Jacobian that is finite and factored, the residual rotated.
+    pure subroutine resume_with_factors(options, arrays, state)
+        type(solve_options), intent(in) :: options  !! what the user chose
+        type(solve_arrays), intent(inout) :: arrays !! R, ipvt, qtf and column norms among them
+        type(solve_state), intent(inout) :: state   !! the solve so far
+
+        call count_evaluations(size(arrays%x), state)
+        call after_jacobian(options, .true., arrays, state)
+    end subroutine resume_with_factors
 
     !> Counts what was wanted, whether it was answered or refused.
     pure subroutine count_evaluations(n, state)
@@ -128,6 +128,16 @@ contains
         state%info = info
         state%request = wants_nothing
     end subroutine finish
+
+    !> After the residual at the start: a Jacobian there.
+    pure subroutine after_first_residual(options, fnorm, state)
+        type(solve_options), intent(in) :: options !! what the user chose
+        real(wp), intent(in) :: fnorm              !! norm of the residual
+        type(solve_state), intent(inout) :: state  !! the solve so far
+
+        state%fnorm = fnorm
+        state%request = options%jacobian_request
+    end subroutine after_first_residual
 
     !> After a Jacobian, now factored: scale, test the gradient, choose a step.
     pure subroutine after_jacobian(options, finite, arrays, state)

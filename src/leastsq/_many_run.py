@@ -86,9 +86,9 @@ class Run(ABC):
         self.options = options
         self.problems = problems
         self.report = report
-        starts = np.broadcast_to(problems.starts, (*problems.shape, problems.n))
-        x = np.array(starts, order="C").reshape(-1, problems.n)
-        self.all = _Results(x, options.cov)
+        x = np.empty((*problems.shape, problems.n))
+        x[...] = problems.starts
+        self.all = _Results(x.reshape(-1, problems.n), options.cov)
         self.errors: dict[int | tuple[int, ...], Exception] = {}
         self.m = 0
         self.epsfcn = options.epsfcn
