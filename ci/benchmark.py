@@ -27,6 +27,7 @@ import benchmark_many
 import benchmark_report as report
 import benchmark_routines
 import benchmark_solves
+import benchmark_workers
 from benchmark_timing import Effort, Row, verdict
 
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -47,6 +48,7 @@ def main() -> None:
                 *benchmark_solves.rows(),
                 *benchmark_asking.rows(),
                 *benchmark_many.rows(),
+                *benchmark_workers.rows(),
                 *benchmark_footprint.rows(options.wheel),
             ]
         )

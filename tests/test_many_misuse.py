@@ -45,8 +45,6 @@ pytestmark = asks
         (START, {"data": DATA, "ftol": -1.0}, TypeError, r"Improper.* ftol=-1.0 must not be"),
         (START, {"data": DATA, "diag": [1.0]}, ValueError, "diag must have one entry"),
         (START, {"data": DATA, "nan_policy": "drop"}, ValueError, "must be one of.*'drop'"),
-        (START, {"data": DATA, "workers": 2}, NotImplementedError, "workers must be 1.*2"),
-        (START, {"data": DATA, "workers": map}, NotImplementedError, "workers must be 1"),
         (START, {"data": DATA, "workers": 1.5}, TypeError, "integer"),
         (START, {"data": DATA, "chunksize": 0}, ValueError, "chunksize must be positive, not 0"),
         (START, {"data": DATA, "progress": 5}, TypeError, "progress must be .*, not 5"),

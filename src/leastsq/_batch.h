@@ -55,6 +55,9 @@ typedef struct {
     PyObject *keep;      /* what owns the arrays */
 } Batch;
 
+/* The batch in a capsule, or NULL with an exception. */
+Batch *leastsq_batch_of_capsule(PyObject *capsule);
+
 /* The batch of a method's first argument; NULL with an exception where it is none, or where there
  * are not as many arguments as are wanted. */
 Batch *leastsq_batch_of(const char *method, PyObject *const *args, Py_ssize_t nargs,

@@ -20,6 +20,21 @@ npy_intp leastsq_count_samples(const double *weights, int m, int *proper)
     return count;
 }
 
+/* Copies the points of k slots, (n, k), and their parameters with steps. */
+static void copy_points(const Batch *batch, const npy_int32 *slot, npy_intp k, double *points,
+                        double *stepped)
+{
+    double *point = batch->scratch, *with_step = batch->scratch + batch->n;
+
+    for (npy_intp i = 0; i < k; i++) {
+        leastsq_batch_points(block_of(batch, slot[i]), point, with_step);
+        for (int j = 0; j < batch->n; j++) {
+            points[j * k + i] = point[j];
+            stepped[j * k + i] = with_step[j];
+        }
+    }
+}
+
 /* batch_points(batch, slots) -> p, shape (n, k, 1), and stepped, shape (n, k)
  * p: the points of these slots. stepped: each parameter with its difference step, if a difference
  * Jacobian is wanted. */
@@ -39,16 +54,9 @@ PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *ar
     points = PyArray_SimpleNew(3, shape, NPY_DOUBLE);
     stepped = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
     if (points != NULL && stepped != NULL) {
-        double *p = numbers(points), *q = numbers(stepped);
-        double *point = batch->scratch, *with_step = batch->scratch + batch->n;
-
-        for (npy_intp k = 0; k < shape[1]; k++) {
-            leastsq_batch_points(block_of(batch, slot[k]), point, with_step);
-            for (int i = 0; i < batch->n; i++) {
-                p[i * shape[1] + k] = point[i];
-                q[i * shape[1] + k] = with_step[i];
-            }
-        }
+        Py_BEGIN_ALLOW_THREADS
+        copy_points(batch, slot, shape[1], numbers(points), numbers(stepped));
+        Py_END_ALLOW_THREADS
     }
     return Py_BuildValue("NN", points, stepped);
 }
@@ -142,6 +150,7 @@ PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args,
     Batch *batch = leastsq_batch_of("batch_put", args, nargs, 4);
     npy_intp shape[2];
     PyArrayObject *rows;
+    int column;
 
     if (batch == NULL)
         return NULL;
@@ -150,10 +159,33 @@ PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args,
     rows = leastsq_exact_doubles(args[3], leastsq_result, 2, shape, LEASTSQ_FUNC_VECTORIZED);
     if (rows == NULL)
         return NULL;
-    take_residuals(batch, shape[0], numbers(args[1]), (int)PyLong_AsLong(args[2]),
-                   PyArray_DATA(rows));
+    column = (int)PyLong_AsLong(args[2]);
+    Py_BEGIN_ALLOW_THREADS
+    take_residuals(batch, shape[0], numbers(args[1]), column, PyArray_DATA(rows));
+    Py_END_ALLOW_THREADS
     Py_DECREF(rows);
     return refused_problem(batch);
+}
+
+/* Takes the Jacobians of k slots, (k, m, n) or by_columns (n, k, m). */
+static void take_jacobians(Batch *batch, npy_intp k, const npy_int32 *slot, const double *all,
+                           int by_columns)
+{
+    const size_t m = (size_t)batch->m, n = (size_t)batch->n;
+
+    for (npy_intp i = 0; i < k; i++) {
+        leastsq_view view;
+
+        leastsq_inspect(block_of(batch, slot[i]), &view);
+        if (by_columns)
+            for (size_t j = 0; j < n; j++)
+                memcpy(view.jacobian + j * m, all + (j * (size_t)k + (size_t)i) * m,
+                       m * sizeof(double));
+        else
+            leastsq_transpose(all + (size_t)i * m * n, batch->m, batch->n, view.jacobian);
+        weigh(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
+        batch->answer[slot[i]] = ANSWERED;
+    }
 }
 
 /* batch_put_jacobian(batch, slots, result, transposed)
@@ -165,8 +197,6 @@ PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *con
     const npy_int32 *slot;
     npy_intp k, by_rows[3], by_columns[3];
     PyArrayObject *jacobians;
-    const double *all;
-    size_t m, n;
 
     if (batch == NULL)
         return NULL;
@@ -179,22 +209,9 @@ PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *con
                                       LEASTSQ_DFUN_VECTORIZED);
     if (jacobians == NULL)
         return NULL;
-    all = PyArray_DATA(jacobians);
-    m = (size_t)batch->m;
-    n = (size_t)batch->n;
-    for (npy_intp i = 0; i < k; i++) {
-        leastsq_view view;
-
-        leastsq_inspect(block_of(batch, slot[i]), &view);
-        if (args[3] == Py_True)
-            for (size_t j = 0; j < n; j++)
-                memcpy(view.jacobian + j * m, all + (j * (size_t)k + (size_t)i) * m,
-                       m * sizeof(double));
-        else
-            leastsq_transpose(all + (size_t)i * m * n, batch->m, batch->n, view.jacobian);
-        weigh(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
-        batch->answer[slot[i]] = ANSWERED;
-    }
+    Py_BEGIN_ALLOW_THREADS
+    take_jacobians(batch, k, slot, PyArray_DATA(jacobians), args[3] == Py_True);
+    Py_END_ALLOW_THREADS
     Py_DECREF(jacobians);
     Py_RETURN_NONE;
 }

@@ -5,7 +5,7 @@ Without them the driver is compiled, _solve.c.
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -16,15 +16,15 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector, require_bundled, require_callable
 from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
+from leastsq._workers import Workers, mapped
 
 if sys.version_info >= (3, 14):
     import annotationlib
 
-__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "Workers", "solve"]
+__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "solve"]
 
 Residual = Callable[..., npt.ArrayLike]
 Callback = Callable[..., object]
-Workers = Callable[[Callable[[Vector], Any], list[Vector]], Iterable[Any]]
 Outcome = tuple[int, bool, int, int, Vector, Matrix, Permutation, Vector]
 
 Functions = tuple[Residual, tuple[Any, ...], Residual | None, bool, bool]
@@ -131,23 +131,13 @@ def _check(callback: object, workers: object, vectorized: bool) -> None:
 def _put_differences(state: object, evaluation: _Evaluation, workers: Workers) -> int:
     """Let workers evaluate the points of a difference Jacobian; return what is wanted next."""
     points = _minpack.points(state)
-    returned = workers(evaluation, [point.copy() for point in points])
-    try:
-        results = iter(returned)
-    except TypeError:
-        raise TypeError(
-            f"workers must return an iterable of results, not {returned!r}"
-        ) from None
-    request, count = int(Request.DIFFERENCES), 0
-    for result in results:
+    request = int(Request.DIFFERENCES)
+    for column, result in enumerate(
+        mapped(workers, evaluation, [point.copy() for point in points], "points")
+    ):
         if isinstance(result, _RaisedStopIteration):
             raise result.error
-        if count == len(points):
-            raise ValueError(f"workers returned {count + 1} results or more for {count} points")
-        request = _minpack.put(state, count, result)
-        count += 1
-    if count < len(points):
-        raise ValueError(f"workers returned {count} results for {len(points)} points")
+        request = _minpack.put(state, column, result)
     return request
 
 

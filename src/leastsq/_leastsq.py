@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from leastsq import _driver, _minpack
 from leastsq._checks import Vector, settings
-from leastsq._driver import Callback, Residual, Workers
+from leastsq._driver import Callback, Residual
 from leastsq._outcome import (
     IMPROPER_INPUT,
     MESSAGES,
@@ -17,6 +17,7 @@ from leastsq._outcome import (
     not_finite,
 )
 from leastsq._outcome import full_output as full_output_of
+from leastsq._workers import Workers
 
 __all__ = ["leastsq"]
 

@@ -10,11 +10,14 @@ import numpy.typing as npt
 
 from leastsq._checks import as_c_int, require_bundled, require_callable, settings
 from leastsq._driver import Residual
+from leastsq._many_fits import Fits
 from leastsq._many_kinds import OneByOne, Vectorized
 from leastsq._many_result import LeastsqManyResult, summary
-from leastsq._many_run import Enough, Options, Run
+from leastsq._many_run import Enough, Options
+from leastsq._many_workers import ended, sent, team_of
 from leastsq._outcome import IMPROPER_INPUT, improper
 from leastsq._problems import Problems
+from leastsq._workers import Workers
 
 __all__ = ["leastsq_many"]
 
@@ -40,7 +43,7 @@ def leastsq_many(
     epsfcn: SupportsFloat | None = None,
     factor: SupportsFloat = 100,
     diag: npt.ArrayLike | None = None,
-    workers: SupportsIndex = 1,
+    workers: SupportsIndex | Workers = 1,
     chunksize: SupportsIndex | None = None,
     progress: bool | Callable[[int, int], object] = False,
 ) -> LeastsqManyResult:
@@ -155,7 +158,11 @@ def leastsq_many(
     fault = improper(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if fault:
         raise TypeError(fault)
-    _check(func, Dfun, nan_policy, workers, chunksize)
+    _check(func, Dfun, nan_policy)
+    team = team_of(workers)
+    size = None if chunksize is None else as_c_int("chunksize", chunksize)
+    if size is not None and size < 1:
+        raise ValueError(f"chunksize must be positive, not {chunksize!r}")
     options = Options(
         func=func,
         dfun=Dfun,
@@ -165,30 +172,27 @@ def leastsq_many(
         cov=bool(cov),
         numbers=(ftol, xtol, gtol, limit, factor, scale),
         epsfcn=epsfcn,
+        n=problems.n,
+        shape=problems.shape,
+        weights_shape=None if problems.weights is None else problems.weights.shape,
     )
-    kind: type[Run] = Vectorized if vectorized else OneByOne
+    run = Vectorized(options) if vectorized else OneByOne(options)
+    fits = Fits(run, problems)
     with _shown(progress, problems.count) as report:
-        run = kind(options, problems, report)
-        run.to_the_end()
-    result = run.result()
-    masked = (result.ier == IMPROPER_INPUT) & run.blank.reshape(problems.shape)
+        ended(fits, sent(fits, team, size, report))
+    result = fits.result()
+    masked = (result.ier == IMPROPER_INPUT) & fits.blank.reshape(problems.shape)
     if not (result.success | masked).all():
         warnings.warn(summary(result.ier, result.success), RuntimeWarning, stacklevel=2)
     return result
 
 
-def _check(
-    func: object, dfun: object, nan_policy: str, workers: SupportsIndex, chunksize: object
-) -> None:
+def _check(func: object, dfun: object, nan_policy: str) -> None:
     require_callable("func", func)
     if dfun is not None:
         require_callable("Dfun", dfun)
     if nan_policy not in NAN_POLICIES:
         raise ValueError(f"nan_policy must be one of {NAN_POLICIES}, not {nan_policy!r}")
-    if callable(workers) or as_c_int("workers", workers) != 1:
-        raise NotImplementedError(f"workers must be 1 in this version, not {workers!r}")
-    if chunksize is not None and as_c_int("chunksize", chunksize) < 1:  # type: ignore[arg-type]
-        raise ValueError(f"chunksize must be positive, not {chunksize!r}")
 
 
 @contextmanager

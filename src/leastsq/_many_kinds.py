@@ -9,7 +9,7 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Vector
 from leastsq._driver import Request
-from leastsq._many_run import RefusedNanError, Run
+from leastsq._many_run import RefusedNanError, Report, Run
 from leastsq._problems import Index, Tile
 
 __all__ = ["OneByOne", "Vectorized"]
@@ -46,14 +46,14 @@ class OneByOne(Run):
         return (*[rows.one(problem) for rows in tile.data], *self.options.args)
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        return active if self.first is None else self._begin_with_known(batch, tile, self.first[1])
+        return active if self.first is None else self._begin_with_known(batch, tile, self.first)
 
-    def _answer(self, batch: object, tile: Tile, done: int) -> None:
+    def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
         for _, slots, problems in _minpack.batch_wanting(batch):
             for slot, problem in zip(slots.tolist(), problems.tolist(), strict=True):
                 self._finish(batch, tile, slot, problem)
                 done += 1
-                self.report(done)
+                report(done)
 
 
 class Vectorized(Run):
@@ -77,25 +77,25 @@ class Vectorized(Run):
         return min(max(self.numbers // numbers, 8), MOST_SLOTS)
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        if self.first is None or self.problems.count > 1:
+        if self.first is None or len(tile.flat) > 1:
             return active
-        return self._begin_with_known(batch, tile, self.first[1])
+        return self._begin_with_known(batch, tile, self.first)
 
-    def _answer(self, batch: object, tile: Tile, done: int) -> None:
+    def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
         wanting = _minpack.batch_wanting(batch)
         if len(wanting) == 1 and len(wanting[0][1]) == 1:
             ((_, (slot,), (problem,)),) = wanting
             self._finish(batch, tile, int(slot), int(problem))
             return
         for request, slots, problems in wanting:
-            most = self._fitting(self.m * (self.problems.n if request == Request.JACOBIAN else 1))
+            most = self._fitting(self.m * (self.options.n if request == Request.JACOBIAN else 1))
             for first in range(0, len(slots), most):
                 part = slice(first, first + most)
                 self._answer_some(_Asked(batch, tile, slots[part], problems[part]), request)
 
     def _answer_some(self, asked: "_Asked", request: int) -> None:
         """Answer slots that want the same."""
-        columns = range(self.problems.n) if request == Request.DIFFERENCES else (-1,)
+        columns = range(self.options.n) if request == Request.DIFFERENCES else (-1,)
         for column in columns:
             if self._answer_at_once(asked, request, column):
                 continue
@@ -133,7 +133,7 @@ class Vectorized(Run):
             return True
 
     def _prove(
-        self, asked: "_Asked", rows: npt.NDArray[Any], first: tuple[int, Vector] | None
+        self, asked: "_Asked", rows: npt.NDArray[Any], first: Vector | None
     ) -> None:
         """Refuse a function that mixes problems: evaluate one alone that is finite among others."""
         finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
@@ -142,8 +142,8 @@ class Vectorized(Run):
         i = int(finite[0])
         alone = asked.some(slice(i, i + 1))
         try:
-            if first is not None and first[0] == alone.problems[0]:
-                row = first[1]
+            if first is not None and alone.problems[0] == 0:
+                row = first
             else:
                 row = np.asarray(self._call(alone, Request.RESIDUAL, -1))
         except Exception:  # it will be asked again

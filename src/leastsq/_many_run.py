@@ -1,10 +1,11 @@
-"""One run of leastsq_many: problems go into the slots of a batch, tile by tile, to their ends.
+"""How leastsq_many fits the problems of a tile: they go through the slots of a batch to their ends.
 
 The batch, _batch.c, says which slots want a residual or a Jacobian, and resumes them; how they are
-answered is the business of the two kinds of run in _many_kinds.py.
+answered is the business of the two kinds of run in _many_kinds.py. A run can be sent elsewhere.
 """
 
 import contextlib
+import copy
 import pickle
 import traceback
 from abc import ABC, abstractmethod
@@ -18,11 +19,14 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Vector
 from leastsq._driver import Numbers, Residual
-from leastsq._many_result import LeastsqManyResult
 from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
-from leastsq._problems import Index, Problems, Tile
+from leastsq._problems import Index, Tile
 
-__all__ = ["Enough", "Options", "RefusedNanError", "Run"]
+__all__ = ["MOST_ERRORS", "STOPPED_BY_EXCEPTION", "Enough", "Options", "Results", "RefusedNanError",
+           "Report", "Run"]  # fmt: skip
+
+Report = Callable[[int], None]
+"""Gets the number of fits done; raises Enough where that is wished."""
 
 STOPPED_BY_EXCEPTION = -1
 MOST_ERRORS = 100
@@ -43,9 +47,14 @@ class Options:
     cov: bool
     numbers: Numbers
     epsfcn: float | None
+    n: int
+    shape: tuple[int, ...]
+    """Of the whole batch."""
+    weights_shape: tuple[int, ...] | None
+    """None without weights."""
 
 
-class _Results:
+class Results:
     """Arrays with a row a problem; what nothing is known of is NaN, not run, or x0."""
 
     def __init__(self, x: Vector, cov: bool) -> None:
@@ -67,8 +76,15 @@ class _Results:
             self.success,
         )  # fmt: skip
 
-    def store(self, places: Index, part: "_Results") -> None:
-        """Take a tile's."""
+    def part(self, first: int, last: int) -> "Results":
+        """Return views of the rows of some problems."""
+        some = copy.copy(self)
+        for name, array in vars(self).items():
+            setattr(some, name, None if array is None else array[first:last])
+        return some
+
+    def store(self, places: Index, part: "Results") -> None:
+        """Take those of some problems."""
         for whole, some in zip(self.arrays(), part.arrays(), strict=True):
             if whole is not None and some is not None:
                 whole[places] = some
@@ -80,67 +96,20 @@ class Run(ABC):
     vectorized: bool
     """Whether functions take several points at once."""
 
-    def __init__(
-        self, options: Options, problems: Problems, report: Callable[[int], None]
-    ) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
-        self.problems = problems
-        self.report = report
-        x = np.empty((*problems.shape, problems.n))
-        x[...] = problems.starts
-        self.all = _Results(x.reshape(-1, problems.n), options.cov)
-        self.errors: dict[int | tuple[int, ...], Exception] = {}
         self.m = 0
         self.epsfcn = options.epsfcn
-        self.blank = np.zeros(problems.count, np.bool_)
-        """Problems whose weights are all 0."""
-        self.first: tuple[int, Vector] | None = None
-        """The problem by which m was found, until it is begun, and its residual."""
-
-    def to_the_end(self) -> None:
-        """Run every problem, or as many as progress allows."""
-        done = 0
-        if self.problems.count == 0:
-            return
-        try:
-            for tile in self.problems.tiles():
-                whole = len(tile.flat) == self.problems.count
-                part = self.all if whole else _Results(self.all.x[tile.flat], self.options.cov)
-                if tile.weights is not None:
-                    self.blank[tile.flat] = ~tile.weights.any()
-                try:
-                    self._run_tile(tile, part, done)
-                finally:
-                    if not whole:
-                        self.all.store(tile.flat, part)
-                done += len(tile.flat)
-                self.report(done)
-        except Enough:
-            pass
-
-    def result(self) -> LeastsqManyResult:
-        """Return the arrays in the shape of the batch."""
-        shape, n = self.problems.shape, self.problems.n
-        every = self.all
-        return LeastsqManyResult(
-            every.x.reshape(*shape, n),
-            None if every.cov is None else every.cov.reshape(*shape, n, n),
-            every.ssq.reshape(shape),
-            every.dof.reshape(shape),
-            every.ier.reshape(shape),
-            every.nfev.reshape(shape),
-            every.njev.reshape(shape),
-            every.success.reshape(shape),
-            self.errors,
-            _variance=every.variance.reshape(*shape, n),
-        )
+        self.errors: dict[int | tuple[int, ...], Exception] = {}
+        self.first: Vector | None = None
+        """Residual of the first problem of the next tile, by which m was found."""
 
     @abstractmethod
     def _slots(self) -> int:
         """Return how many problems are in work together."""
 
     @abstractmethod
-    def _answer(self, batch: object, tile: Tile, done: int) -> None:
+    def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
         """Answer every slot."""
 
     @abstractmethod
@@ -151,12 +120,13 @@ class Run(ABC):
         """Look at slots that have been filled; return how many are still in use."""
         return active
 
-    def _run_tile(self, tile: Tile, part: _Results, done: int) -> None:
-        """Take a tile's problems into the slots, one after the other, until all have ended."""
-        begun, total = (self._find_m(tile, part) if self.m == 0 else 0), len(tile.flat)
-        if begun == total:
-            return
-        slots, active = min(self._affordable(self._slots()), total - begun), 0
+    def fit(self, tile: Tile, part: Results, report: Report) -> None:
+        """Take a tile's problems into the slots, one after the other, until all have ended.
+
+        m is known. Enough leaves what there is.
+        """
+        begun, active, total = 0, 0, len(tile.flat)
+        slots = min(self._affordable(self._slots()), total)
         batch = self._batch(slots, part)
         try:
             while begun < total or active > 0:
@@ -166,9 +136,9 @@ class Run(ABC):
                     active = _minpack.batch_fill(batch, some, part.x[some], weights)
                     begun += len(some)
                     active = self._begin(batch, tile, active)
-                self._answer(batch, tile, done + begun - active)
+                self._answer(batch, tile, begun - active, report)
                 active = _minpack.batch_advance(batch)
-                self.report(done + begun - active)
+                report(begun - active)
         except Enough:
             _minpack.batch_stop(batch)
             raise
@@ -196,20 +166,23 @@ class Run(ABC):
 
     def _affordable(self, slots: int) -> int:
         """Return so many slots, or as many as have room in 64 MB."""
-        m, n = self.m, self.problems.n
+        m, n = self.m, self.options.n
         return max(1, min(slots, MOST_BYTES // (8 * (m * n + 3 * m + 7 * n + 19))))
 
-    def _batch(self, slots: int, part: _Results) -> object:
+    def _batch(self, slots: int, part: Results) -> object:
         ftol, xtol, gtol, limit, factor, scale = self.options.numbers
-        policy, weights = self.options.nan_policy, self.problems.weights
+        policy, weighted = self.options.nan_policy, self.options.weights_shape is not None
         return _minpack.batch(
-            slots, self.m, self.problems.n, self.options.dfun is not None,
-            weights is not None or policy == OMIT, policy,
+            slots, self.m, self.options.n, self.options.dfun is not None,
+            weighted or policy == OMIT, policy,
             (ftol, xtol, gtol, limit, factor, scale, self.epsfcn or 0.0), part.arrays(),
         )  # fmt: skip
 
-    def _find_m(self, tile: Tile, part: _Results) -> int:
-        """Evaluate problems until one has a residual; return how many before it have ended."""
+    def find_m(self, tile: Tile, part: Results) -> int:
+        """Evaluate problems until one has a residual; return how many before it have ended.
+
+        That one becomes the first problem to fit.
+        """
         for problem in self._weighted(tile, part):
             raised: list[Exception] = []
 
@@ -233,13 +206,13 @@ class Run(ABC):
                 self.keep(tile, problem, error)
                 part.ier[problem], part.nfev[problem] = STOPPED_BY_EXCEPTION, 1
                 continue
-            self._know_m(fvec.size, part)
+            self._know_m(fvec.size)
             self.epsfcn = relative if self.epsfcn is None else self.epsfcn
-            self.first = problem, fvec
+            self.first = fvec
             return problem
         return len(tile.flat)
 
-    def _weighted(self, tile: Tile, part: _Results) -> Iterator[int]:
+    def _weighted(self, tile: Tile, part: Results) -> Iterator[int]:
         """Go through the problems that can be evaluated with their weights; the others end."""
         total = len(tile.flat)
         if tile.weights is None:
@@ -251,22 +224,19 @@ class Run(ABC):
             weights = tile.weights.all_of(some)
             samples = np.count_nonzero(weights, axis=1)
             proper = (np.isfinite(weights) & (weights >= 0.0)).all(axis=1)
-            proper &= samples >= self.problems.n
-            part.dof[some] = samples - self.problems.n
+            proper &= samples >= self.options.n
+            part.dof[some] = samples - self.options.n
             part.ier[some[~proper]] = IMPROPER_INPUT
             yield from some[proper].tolist()
 
-    def _know_m(self, m: int, part: _Results) -> None:
-        weights = self.problems.weights
-        if weights is not None and weights.shape[-1] != m:
+    def _know_m(self, m: int) -> None:
+        shape = self.options.weights_shape
+        if shape is not None and shape[-1] != m:
             raise ValueError(
-                f"weights of shape {weights.shape} are for M={weights.shape[-1]} samples, "
+                f"weights of shape {shape} are for M={shape[-1]} samples, "
                 f"but func returns M={m} residuals"
             )
         self.m = m
-        for results in (self.all, part):  # of those that have failed before
-            if weights is None:
-                results.dof[results.ier == STOPPED_BY_EXCEPTION] = m - self.problems.n
 
     def keep(self, tile: Tile, problem: int, error: Exception) -> None:
         """Remember an exception, if there are not too many already, without its traceback."""
@@ -275,9 +245,9 @@ class Run(ABC):
 
     def place(self, tile: Tile, problem: int) -> int | tuple[int, ...]:
         flat = int(tile.flat[problem])
-        if len(self.problems.shape) == 1:
+        if len(self.options.shape) == 1:
             return flat
-        return tuple(int(i) for i in np.unravel_index(flat, self.problems.shape))
+        return tuple(int(i) for i in np.unravel_index(flat, self.options.shape))
 
     def refuse_nan(self, tile: Tile, problem: int) -> None:
         if problem >= 0:
@@ -299,10 +269,10 @@ def _portable(error: Exception) -> Exception:
     """Return a copy of an exception whose traceback is a note; or RuntimeError, if it has none."""
     try:
         text = "".join(traceback.format_exception(error))
-        copy = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
-        if type(copy) is type(error):
-            copy.add_note(text)
-            return copy
+        twin = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
+        if type(twin) is type(error):
+            twin.add_note(text)
+            return twin
     except Exception:  # whatever its class does to it
         text = f"{type(error).__name__}, whose text cannot be had"
     lines = traceback.format_exception_only(type(error), None)

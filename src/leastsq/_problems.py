@@ -58,6 +58,15 @@ class Rows:
         rows: npt.NDArray[np.bool_] = (self.array != 0).any(axis=-1)
         return rows if self.index is None else rows[self.index]
 
+    def part(self, first: int, last: int) -> "Rows":
+        """Return the rows of some problems in a row, without the others'."""
+        if self.shared:
+            return self
+        if self.index is None:
+            return Rows(self.array[first:last], None, shared=False)
+        used, index = np.unique(self.index[first:last], return_inverse=True)
+        return Rows(self.array[used], index, shared=False)
+
     def _places(self, problems: Index) -> Index:
         return problems if self.index is None else self.index[problems]
 
@@ -70,6 +79,21 @@ class Tile:
     """Their places in the whole batch, in C order."""
     weights: Rows | None
     data: tuple[Rows, ...]
+
+    def part(self, first: int, last: int) -> "Tile":
+        """Return some of its problems, neighbours."""
+        if last - first == len(self.flat):
+            return self
+        return Tile(
+            self.flat[first:last],
+            None if self.weights is None else self.weights.part(first, last),
+            tuple(rows.part(first, last) for rows in self.data),
+        )
+
+    def protect(self) -> None:
+        """Make the rows read-only, which they are no longer after a journey."""
+        for rows in (*self.data, *(() if self.weights is None else (self.weights,))):
+            rows.array.flags.writeable = False
 
 
 class Problems:
@@ -90,6 +114,8 @@ class Problems:
             )
         self.shape = self._broadcast(axes)
         self.count = math.prod(self.shape)
+        self.bytes_each = self._bytes_each(axes)
+        """Of a problem's own data and results."""
 
     def _broadcast(self, axes: int) -> tuple[int, ...]:
         """Return the shape of the batch."""
@@ -106,6 +132,13 @@ class Problems:
             raise ValueError(
                 f"the first {axes} axes do not broadcast to one batch of problems: {listed}"
             ) from None
+
+    def _bytes_each(self, axes: int) -> int:
+        each = 8 * (self.n * self.n + 3 * self.n + 8)  # the results
+        for datum in self.data:
+            if tuple(datum.shape[:axes]) != (1,) * axes:
+                each += math.prod(datum.shape[axes:]) * datum.dtype.itemsize
+        return each
 
     def tiles(self) -> Iterator[Tile]:
         """Go through the batch."""
@@ -131,14 +164,12 @@ class Problems:
     def _tile_sizes(self) -> list[int]:
         """Return the edges of a tile: multiples of the data's chunks, of some 16 MB in all."""
         axes = len(self.shape)
-        chunks, each = [1] * axes, 8 * (self.n * self.n + 3 * self.n + 8)  # the results
+        chunks = [1] * axes
         for datum in self.data:
-            whole = tuple(datum.shape[:axes]) == (1,) * axes
-            each += 0 if whole else math.prod(datum.shape[axes:]) * datum.dtype.itemsize
             lengths = getattr(datum, "chunks", None) or (1,) * axes
             if all(isinstance(length, int) for length in lengths[:axes]):
                 chunks = [max(pair) for pair in zip(chunks, lengths[:axes], strict=True)]
-        most = max(1, TILE_BYTES // max(each, 1))
+        most = max(1, TILE_BYTES // self.bytes_each)
         sizes = [min(pair) for pair in zip(chunks, self.shape, strict=True)]
         for axis in reversed(range(axes)):
             grown = sizes[axis] * max(1, most // math.prod(sizes))

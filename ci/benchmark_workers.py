@@ -1,0 +1,185 @@
+"""Rows for leastsq_many where one process is not enough: workers, clusters, data on disk.
+
+As a program (FILE COUNT) it fits rows of a file and prints by how many MB its memory grows.
+"""
+
+import contextlib
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from benchmark_many import START, TIMES, decay, decays
+from benchmark_timing import Effort, Group, Line, Row, amount, compared, quartiles
+
+import leastsq
+
+__all__ = ["rows"]
+
+Vector = npt.NDArray[np.float64]
+
+THREADS, PROCESSES = 0.8, 0.85
+"""Targets: of what two processes gain that do the same without us."""
+ABOVE_OUTPUTS, ZARR = 100.0, 1.3
+"""Targets: MB, and the time with data in chunks on disk over that with data in memory."""
+FITS, ONE_BY_ONE, ON_DISK = 100_000, 60_000, 1_000_000
+SAMPLED = 0.005
+"""Seconds between looks at the memory of a process."""
+
+
+def rows() -> list[Row]:
+    """Return the rows of this module."""
+    return [
+        Row("many threads", "Vectorized, what do two threads gain, beside two plain processes?",
+            Group.GAINS, _threads),
+        Row("many processes", "A Python residual, two processes of ours?", Group.GAINS, _processes),
+        Row("many Dask", "And a cluster of two of Dask?", Group.GAINS, _dask),
+        Row("many memmap", f"How much memory do {ON_DISK} fits from a file take above outputs?",
+            Group.AMOUNTS, _memmap, "MB"),
+        Row("many zarr", "A cube of zarr in chunks (64, 64, all), over the same in memory?",
+            Group.AMOUNTS, _zarr, ""),
+    ]  # fmt: skip
+
+
+def fit_part(first: int, last: int, vectorized: bool, **options: Any) -> None:
+    """Fit some of the decays, whose data are made where they are fitted."""
+    data = decays()[first:last]
+    leastsq.leastsq_many(decay, START, data=data, vectorized=vectorized, **options)
+
+
+def _prepare(_: int) -> None:
+    decays()
+    time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def _executor() -> Iterator[Any]:
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        list(pool.map(_prepare, range(2)))
+        yield pool
+
+
+def _gain(
+    effort: Effort, fits: int, vectorized: bool, target: float, pool: Any, workers: object
+) -> list[Line]:
+    """Compare our gain with that of two processes that share the fits."""
+    half = fits // 2
+    calls: list[Callable[[], Any]] = [
+        functools.partial(fit_part, 0, fits, vectorized),
+        functools.partial(fit_part, 0, fits, vectorized, workers=workers),
+        lambda: list(pool.map(fit_part, (0, half), (half, fits), (vectorized, vectorized))),
+    ]
+    found = []
+    for round_ in range(min(effort.rounds, 7) + 1):
+        turns = []
+        for call in calls:
+            start = time.perf_counter()
+            call()
+            turns.append(time.perf_counter() - start)
+        if round_ > 0:
+            found.append(turns)
+    plain, ours, two = np.array(found).T
+    gain, possible = plain / ours, plain / two
+    low, value, high = quartiles(gain / possible)
+    note = f"gain {np.median(gain):.2f}, of two processes {np.median(possible):.2f}"
+    medians = float(np.median(ours)), float(np.median(plain))
+    return [Line("plain", *medians, value, low, high, target, note)]
+
+
+def _threads(effort: Effort) -> list[Line]:
+    with _executor() as pool:
+        return _gain(effort, FITS, True, THREADS, pool, 2)
+
+
+def _processes(effort: Effort) -> list[Line]:
+    with _executor() as pool:
+        return _gain(effort, ONE_BY_ONE, False, PROCESSES, pool, 2)
+
+
+def _dask(effort: Effort) -> list[Line]:
+    from distributed import Client, LocalCluster  # noqa: PLC0415
+
+    cluster = LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
+    )
+    with _executor() as pool, cluster, Client(cluster) as client:
+        workers = client.get_executor().map
+        return _gain(effort, ONE_BY_ONE, False, PROCESSES, pool, workers)
+
+
+def _memmap(effort: Effort) -> list[Line]:
+    grown = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "decays"
+        with file.open("wb") as out:
+            for _ in range(ON_DISK // FITS):
+                decays().tofile(out)
+        for _ in range(min(effort.rounds, 3)):
+            command = [sys.executable, __file__, str(file), str(ON_DISK)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+            grown.append([float(word) for word in done.stdout.split()])
+    above, outputs = np.array(grown).T
+    note = f"above outputs of {np.median(outputs):.0f} MB"
+    return [amount("", above, None, ABOVE_OUTPUTS, note)]
+
+
+def _zarr(effort: Effort) -> list[Line]:
+    import zarr  # noqa: PLC0415
+
+    cube = decays()[: 256 * 256].reshape(256, 256, TIMES.size)
+    x0 = np.reshape(START, (1, 1, 3))
+    with tempfile.TemporaryDirectory() as folder:
+        stored = zarr.create_array(folder, data=cube, chunks=(64, 64, TIMES.size))
+        times = []
+        for round_ in range(min(effort.rounds, 7) + 1):
+            turns = []
+            for data in (stored, cube):
+                start = time.perf_counter()
+                leastsq.leastsq_many(decay, x0, data=data, vectorized=True)
+                turns.append(time.perf_counter() - start)
+            if round_ > 0:
+                times.append(turns)
+    disk, memory = np.array(times).T
+    return [amount("memory", disk / memory, None, ZARR, f"{np.median(disk):.2f} s")]
+
+
+def _grown(file: str, count: int) -> None:
+    """Print how far anonymous memory grows while rows of a file are fitted, above the outputs."""
+    data = np.memmap(file, np.float64, "r", shape=(count, TIMES.size))
+    leastsq.leastsq_many(decay, START, data=data[:1000], vectorized=True)
+    peak, ended, before = 0.0, threading.Event(), _anonymous()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(SAMPLED):
+            peak = max(peak, _anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    result = leastsq.leastsq_many(decay, START, data=data, vectorized=True)
+    ended.set()
+    watcher.join()
+    arrays = [value for value in vars(result).values() if isinstance(value, np.ndarray)]
+    outputs = sum(array.nbytes for array in arrays) / 1e6
+    print(peak - before - outputs, outputs)
+
+
+def _anonymous() -> float:
+    """Return the anonymous memory of this process in MB."""
+    status = Path(f"/proc/{os.getpid()}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("RssAnon"))
+    return float(line.split()[1]) * 1024e-6
+
+
+if __name__ == "__main__":
+    _grown(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,83 @@
+"""Threads and processes of our own, for the tasks of leastsq_many."""
+
+import multiprocessing
+import signal
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Self
+
+from leastsq._many_fits import Done, Task
+from leastsq._many_run import Enough
+from leastsq._many_workers import finish
+
+__all__ = ["Processes", "Threads"]
+
+
+class Threads:
+    """Threads, for functions in which Python is not needed most of the time."""
+
+    def __init__(self, count: int) -> None:
+        self.executor = ThreadPoolExecutor(count, "leastsq_many")
+        self.stopped = threading.Event()
+        self.counts: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.executor.shutdown(cancel_futures=True)
+
+    def submit(self, task: Task) -> Future[Done]:
+        return self.executor.submit(self._fit, task)
+
+    def done(self) -> int:
+        return sum(self.counts.copy().values())
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def _fit(self, task: Task) -> Done:
+        place = int(task.tile.flat[0])
+
+        def report(done: int) -> None:
+            self.counts[place] = done
+            if self.stopped.is_set():
+                raise Enough
+
+        try:
+            return task.apart().fit(report)
+        finally:
+            self.counts.pop(place, None)
+
+
+class Processes:
+    """Processes, for functions of one point."""
+
+    def __init__(self, count: int) -> None:
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        self.executor = ProcessPoolExecutor(count, context, _ignore_interrupts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.stop()
+        self.executor.shutdown(cancel_futures=True)
+
+    def submit(self, task: Task) -> Future[Done]:
+        return self.executor.submit(finish, task)
+
+    def done(self) -> int:
+        return 0
+
+    def stop(self) -> None:
+        for process in list((self.executor._processes or {}).values()):
+            process.kill()
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C, which a terminal sends to all, to the process that has started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

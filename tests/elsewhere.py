@@ -1,0 +1,55 @@
+"""Residuals for workers: functions of a module, which other processes can import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+from decays import T, decay
+from support import Array
+
+
+def numbered_decay(p: Array, y: Array, k: Array) -> Array:
+    """Residuals of a decay; every 50th problem raises."""
+    if np.any(np.asarray(k) % 50 == 7):
+        raise ZeroDivisionError("every 50th")
+    return decay(p, y)
+
+
+def signed_decay(p: Array, y: Array, folder: Path) -> Array:
+    """Residuals of a decay; the process leaves its number in a folder."""
+    (folder / str(os.getpid())).touch()
+    return decay(p, y)
+
+
+def killed_decay(p: Array, y: Array, k: Array, marker: Path, parent: int) -> Array:
+    """Residuals of a decay; the process that has problem 40 first is killed."""
+    if k == 40 and os.getpid() != parent and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return decay(p, y)
+
+
+def writing_decay(p: Array, y: Array) -> Array:
+    """Write to the row of data, which is refused."""
+    y[...] = 0.0
+    return decay(p, y)
+
+
+def scratch_decay(p: Array, y: Array, scratch: Array) -> Array:
+    """Residuals of a decay by way of an array that the caller gives, with time for a race."""
+    place = scratch[: y.shape[0], : y.shape[1]]
+    place[...] = p[0]
+    for _ in range(3):
+        place *= np.exp(-p[1] * T / 3.0)
+        time.sleep(0.0)
+    return place + p[2] - y
+
+
+def slow_decay(p: Array, y: Array, seconds: float) -> Array:
+    """Residuals of a decay that take their time."""
+    time.sleep(seconds)
+    return decay(p, y)

@@ -1,0 +1,402 @@
+"""`leastsq_many` with workers: threads, processes, and other people's engines; the same bits."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import asks
+from decays import DATA, RNG, START, K, T, both, decay, slopes
+from elsewhere import (
+    killed_decay,
+    numbered_decay,
+    scratch_decay,
+    signed_decay,
+    slow_decay,
+    writing_decay,
+)
+from reference import assert_same, missing
+from support import Array
+
+from leastsq import LeastsqManyResult, leastsq_many
+
+pytestmark = asks
+
+Map = Callable[..., Any]
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def assert_equal(got: LeastsqManyResult, want: LeastsqManyResult) -> None:
+    """Compare every bit of two results."""
+    for name in ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success"):
+        assert_same(getattr(got, name), getattr(want, name), name)
+    assert_same(got.standard_errors(), want.standard_errors())
+    assert sorted(got.errors) == sorted(want.errors)
+    for place, error in want.errors.items():
+        assert type(got.errors[place]) is type(error)
+        assert str(got.errors[place]) == str(error)
+
+
+@contextmanager
+def loky() -> Iterator[Map]:
+    if find_spec("joblib") is None:
+        missing("joblib")
+    from joblib.externals.loky import get_reusable_executor
+
+    executor = get_reusable_executor(max_workers=2)
+    yield executor.map
+    executor.shutdown(kill_workers=True)
+
+
+@contextmanager
+def executor() -> Iterator[Map]:
+    with ProcessPoolExecutor(2, SPAWN) as pool:
+        yield pool.map
+
+
+@contextmanager
+def threads() -> Iterator[Map]:
+    with ThreadPoolExecutor(3) as pool:
+        yield pool.map
+
+
+@contextmanager
+def pool() -> Iterator[Map]:
+    with SPAWN.Pool(2) as pool:
+        yield pool.map
+
+
+@contextmanager
+def dask() -> Iterator[Map]:
+    if find_spec("distributed") is None:
+        missing("distributed")
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+            silence_logs=40,
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        yield client.get_executor().map
+
+
+ENGINES = [executor, threads, pool, loky, dask]
+
+
+def cases() -> Iterator[tuple[Callable[..., Any], object, dict[str, Any]]]:
+    """Go through calls of leastsq_many of every kind; workers are not among the options."""
+    weights = RNG.uniform(0.5, 2.0, DATA.shape)
+    weights[::9] = 0.0
+    holes = np.where(RNG.random(DATA.shape) < 0.05, np.nan, DATA)
+    cube = DATA[:600].reshape(20, 30, -1)
+    yield decay, START, {"data": DATA}
+    yield decay, START, {"data": DATA, "weights": weights, "vectorized": True}
+    yield decay, START, {"data": holes, "nan_policy": "omit", "Dfun": slopes, "vectorized": True}
+    yield numbered_decay, START, {"data": (DATA, np.arange(K)), "vectorized": True}
+    yield numbered_decay, np.ones((1, 30, 3)), {
+        "data": (cube, np.arange(30)[None, :]), "weights": weights[:30].reshape(1, 30, -1),
+    }  # fmt: skip
+    yield decay, np.ones((40, 1, 3)), {"data": DATA[None, :5], "maxfev": 20}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_same_bits_through_any_map(engine: Callable[[], Any]) -> None:
+    with engine() as workers:
+        for number, (func, x0, options) in enumerate(cases()):
+            want = leastsq_many(func, x0, **options)
+            chunksize = (None, 64, 300)[number % 3]
+            got = leastsq_many(func, x0, **options, workers=workers, chunksize=chunksize)
+            assert_equal(got, want)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("chunksize", [None, 50, 10_000])
+def test_the_same_bits_in_threads_and_processes_of_ours(chunksize: int | None) -> None:
+    for func, x0, options in cases():
+        want = leastsq_many(func, x0, **options)
+        for workers in (2, -1):
+            got = leastsq_many(func, x0, **options, workers=workers, chunksize=chunksize)
+            assert_equal(got, want)
+    assert multiprocessing.active_children() == []
+
+
+@both
+def test_tasks_of_one_fit(vectorized: bool) -> None:
+    want = leastsq_many(decay, START, data=DATA[:40], vectorized=vectorized)
+    for workers in (map, 2):
+        got = leastsq_many(
+            decay, START, data=DATA[:40], vectorized=vectorized, workers=workers, chunksize=1
+        )
+        assert_equal(got, want)
+
+
+def test_who_evaluates(tmp_path: Path) -> None:
+    def ids(workers: object) -> set[str]:
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        leastsq_many(signed_decay, START, data=DATA, args=folder, workers=workers, chunksize=20)
+        return set(os.listdir(folder))
+
+    here = str(os.getpid())
+    assert ids(1) == {here}
+    elsewhere = ids(2) - {here}  # which has evaluated the first problem
+    assert len(elsewhere) == 2
+    names = set()
+
+    def named_decay(p: Array, y: Array) -> Array:
+        names.add(threading.current_thread().name)
+        time.sleep(0.001)
+        return decay(p, y)
+
+    leastsq_many(named_decay, START, data=DATA, workers=3, chunksize=40, vectorized=True)
+    assert len(names - {threading.main_thread().name}) == 3
+
+
+def test_dask_has_two_processes(tmp_path: Path) -> None:
+    with dask() as workers:
+        leastsq_many(signed_decay, START, data=DATA, args=tmp_path, workers=workers, chunksize=20)
+        marker = tmp_path / "killed"
+        ids = set(os.listdir(tmp_path)) - {str(os.getpid())}
+        assert len(ids) == 2
+        data = (DATA[:200], np.arange(200))
+        args = (marker, os.getpid())
+        got = leastsq_many(killed_decay, START, data=data, args=args, workers=workers, chunksize=20)
+    assert marker.exists()
+    assert_equal(got, leastsq_many(killed_decay, START, data=data, args=args))
+
+
+@pytest.mark.parametrize("engine", [None, executor, loky])
+def test_a_worker_that_is_killed(
+    engine: Callable[[], Any] | None, tmp_path: Path
+) -> None:
+    options = {
+        "data": (DATA[:200], np.arange(200)), "args": (tmp_path / "killed", os.getpid()),
+        "chunksize": 10,
+    }  # fmt: skip
+    with pytest.raises(Exception) as caught:  # noqa: PT011, SIM117  (loky has its own)
+        if engine is None:
+            leastsq_many(killed_decay, START, **options, workers=2)
+        else:
+            with engine() as workers:
+                leastsq_many(killed_decay, START, **options, workers=workers)
+    assert isinstance(caught.value, BrokenProcessPool)
+    assert engine is loky or multiprocessing.active_children() == []
+    data = options["data"]
+    again = leastsq_many(killed_decay, START, data=data, args=options["args"], workers=2)
+    assert again.success.all()
+
+
+def test_mpi(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from mpi4py import MPI"]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:  # noqa: S603
+        pytest.skip("mpi4py, or a library of MPI: not here")
+    script = tmp_path / "fit.py"
+    script.write_text(
+        "if __name__ == '__main__':\n"
+        "    from decays import DATA, START, decay\n"
+        "    from mpi4py.futures import MPIPoolExecutor\n"
+        "    from leastsq import leastsq_many\n"
+        "    with MPIPoolExecutor(2) as pool:\n"
+        "        got = leastsq_many(decay, START, data=DATA, workers=pool.map)\n"
+        "    want = leastsq_many(decay, START, data=DATA)\n"
+        "    assert got.x.tobytes() == want.x.tobytes()\n"
+        "    print('the same')\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, script], env=os.environ | {"PYTHONPATH": path}, timeout=120,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == "the same\n", done.stderr
+
+
+def test_maps_that_return_something_else() -> None:
+    def run(workers: object) -> None:
+        leastsq_many(decay, START, data=DATA[:40], workers=workers, chunksize=10)
+
+    for workers, kind, text in (
+        (lambda f, tasks: [f(task) for task in tasks][:-1], ValueError, "3 results for 4 tasks"),
+        (lambda f, tasks: [f(task) for task in [*tasks, tasks[0]]], ValueError, "5 results or mo"),
+        (lambda f, tasks: [f(task) for task in tasks][::-1], ValueError, "in their order"),
+        (lambda f, tasks: tasks, TypeError, "must return what its function returns"),
+        (lambda f, tasks: None, TypeError, "an iterable of results, not None"),
+        (lambda f: None, TypeError, "positional argument"),
+        (0, ValueError, "workers must be positive, or -1 for all cores, not 0"),
+        (-2, ValueError, "not -2"),
+        ("2", TypeError, "integer"),
+        (2.0, TypeError, "integer"),
+    ):
+        with pytest.raises(kind, match=text):
+            run(workers)
+
+
+def test_functions_that_cannot_go_elsewhere() -> None:
+    with pytest.raises(TypeError, match="workers=2 sends func and args to other processes"):
+        leastsq_many(lambda p, y: decay(p, y), START, data=DATA, workers=2)  # noqa: PLW0108
+    with pytest.raises(TypeError, match="those of a module"):
+        leastsq_many(decay, START, data=DATA, args=threading.Lock(), workers=2)
+    code = (
+        "import numpy as np; from leastsq import leastsq_many\n"
+        "def f(p, y): return p - y\n"
+        "leastsq_many(f, [1.0], data=np.ones((9, 2)), workers=2)"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "__main__ has no file here" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:300 fits")
+def test_what_a_map_gets() -> None:
+    waves: list[int] = []
+
+    def look(function: Callable[..., Any], tasks: list[Any]) -> Iterator[Any]:
+        assert type(tasks) is list
+        waves.append(len(tasks))
+        return map(function, tasks)
+
+    leastsq_many(decay, START, data=DATA, workers=look, chunksize=10)
+    assert waves == [32, 32, 6]
+    waves.clear()
+    big = np.broadcast_to(DATA[:, :, None], (*DATA.shape, 1000))  # 240 kB a fit
+    leastsq_many(
+        lambda p, y: decay(p, y[..., 0]), START, data=big[:300], workers=look, chunksize=50,
+        maxfev=5,
+    )  # fmt: skip
+    assert max(waves) <= 5
+    assert sum(waves) >= 6
+
+
+def test_evaluations_are_not_repeated() -> None:
+    calls = []
+
+    def counted_decay(p: Array, y: Array) -> Array:
+        calls.append(1)
+        return decay(p, y)
+
+    result = leastsq_many(counted_decay, START, data=DATA, workers=map, chunksize=30)
+    assert len(calls) == result.nfev.sum()
+
+
+@pytest.mark.parametrize("workers", [2, map])
+def test_rows_are_read_only_elsewhere_too(workers: object) -> None:
+    for vectorized in (False, True):
+        with pytest.warns(RuntimeWarning, match="40 stopped by an exception"):
+            result = leastsq_many(
+                writing_decay, START, data=DATA[:40], workers=workers, vectorized=vectorized
+            )
+        assert all("read-only" in str(error) for error in result.errors.values())
+    assert_same(DATA[:40], DATA[:40].copy())
+
+
+def test_arrays_to_write_to_are_each_threads_own() -> None:
+    scratch = np.zeros((K, T.size))
+    options = {"data": DATA, "args": scratch, "vectorized": True}
+    got = leastsq_many(scratch_decay, START, **options, workers=3, chunksize=50)
+    assert np.count_nonzero(scratch[1:]) == 0  # the first problem is evaluated here
+    assert_equal(got, leastsq_many(scratch_decay, START, **options))
+    assert np.count_nonzero(scratch) == scratch.size
+
+
+@pytest.mark.parametrize("workers", [1, 2, map])
+@both
+def test_progress(vectorized: bool, workers: object) -> None:
+    seen: list[tuple[int, int]] = []
+    caller = threading.get_ident()
+
+    def progress(done: int, total: int) -> None:
+        assert threading.get_ident() == caller
+        seen.append((done, total))
+
+    leastsq_many(
+        decay, START, data=DATA, vectorized=vectorized, workers=workers, chunksize=20,
+        progress=progress,
+    )  # fmt: skip
+    assert {total for _, total in seen} == {K}
+    done = [done for done, _ in seen]
+    assert done == sorted(done)
+    assert done[-1] == K
+
+
+@pytest.mark.parametrize("workers", [2, map])
+@both
+def test_progress_that_has_enough(vectorized: bool, workers: object) -> None:
+    def enough(done: int, total: int) -> None:
+        if done >= 50:
+            raise StopIteration
+
+    with pytest.warns(RuntimeWarning, match="not run or not finished"):
+        result = leastsq_many(
+            decay, START, data=np.tile(DATA, (10, 1)), vectorized=vectorized, workers=workers,
+            chunksize=20, progress=enough,
+        )  # fmt: skip
+    ended = np.flatnonzero(result.ier != -2)
+    assert 50 <= len(ended) < 7000
+    want = leastsq_many(decay, START, data=DATA, vectorized=vectorized)
+    assert_same(result.x[ended], want.x[ended % K])
+    assert_same(result.nfev[ended], want.nfev[ended % K])
+    assert multiprocessing.active_children() == []
+
+
+def test_an_error_of_the_call_ends_all() -> None:
+    data = DATA.copy()
+    data[333, 4] = np.nan
+    for workers in (2, map):
+        for vectorized in (False, True):
+            with pytest.raises(ValueError, match="residual of problem 333 has a NaN"):
+                leastsq_many(
+                    decay, START, data=data, nan_policy="raise", workers=workers, chunksize=50,
+                    vectorized=vectorized,
+                )  # fmt: skip
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # loky's own
+@pytest.mark.parametrize(
+    "engine", [(2, False), (2, True), (executor, False), (threads, True), (loky, False)], ids=str
+)
+def test_an_interrupt(engine: tuple[Any, bool]) -> None:
+    """Of a run that takes a minute; what is running takes a second."""
+    workers, vectorized = engine
+    options = {"data": DATA, "args": 0.02, "vectorized": vectorized, "chunksize": 2}
+
+    def run(workers: object) -> None:
+        sent = []
+
+        def interrupt() -> None:
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        timer = threading.Timer(1.5, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            leastsq_many(slow_decay, START, **options, workers=workers)
+        timer.cancel()
+        assert time.monotonic() - sent[0] < 5.0
+
+    if callable(workers):
+        with workers() as through:
+            run(through)
+            if workers is not loky:  # which stops its processes with the interrupt
+                assert leastsq_many(decay, START, data=DATA[:40], workers=through).success.all()
+    else:
+        run(workers)
+        assert multiprocessing.active_children() == []
+        assert leastsq_many(decay, START, data=DATA[:40], workers=workers).success.all()
