@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
+from benchmark_fits import FITS, START, decay, decays
 from benchmark_timing import Effort, Group, Line, Row, Seconds, amount, compared
 
 import leastsq
@@ -21,18 +22,10 @@ VECTORIZED, ONE_BY_ONE, GAUSSIAN = 7.0, 1.0, 4.5
 ONE_CALL, LINEAR = 200e-6, 1.1
 """Targets: seconds for one fit, and the last time a fit over the first."""
 
-TIMES = np.linspace(0.0, 4.0, 50)
-START = [1.0, 1.0, 0.0]
 PIXELS_Y, PIXELS_X = (axis.ravel().astype(float) for axis in np.mgrid[:12, :12])
 SPOT = [80.0, 5.5, 5.5, 2.0, 5.0]
-FITS, LOOPED = 100_000, 2000
-"""Fits of a call of leastsq_many, and turns of a loop beside it."""
-
-
-def decay(p: Vector, y: Vector) -> Vector:
-    """Return the residuals of decays."""
-    values: Vector = p[0] * np.exp(-p[1] * TIMES) + p[2] - y
-    return values
+LOOPED = 2000
+"""Turns of a loop beside leastsq_many."""
 
 
 def gaussian(p: Vector) -> Vector:
@@ -70,15 +63,6 @@ class Repeated:
         places = np.arange(part[0].start, part[0].stop) % len(self.rows)
         taken: Vector = self.rows[places]
         return taken
-
-
-@functools.cache
-def decays() -> Vector:
-    """Return data of many decays."""
-    rng = np.random.default_rng(0)
-    truth = rng.uniform([1.0, 0.5, 0.0], [4.0, 2.0, 1.0], (FITS, 3))
-    values: Vector = decay(truth.T[:, :, None], np.zeros(TIMES.size))
-    return values + 0.02 * rng.standard_normal(values.shape)
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from benchmark_many import START, TIMES, decay, decays
+from benchmark_fits import FITS, START, TIMES, decay, decays, fit_part, prepare
 from benchmark_timing import Effort, Group, Line, Row, amount, compared, quartiles
 
 import leastsq
@@ -32,7 +32,7 @@ THREADS, PROCESSES = 0.8, 0.85
 """Targets: of what two processes gain that do the same without us."""
 ABOVE_OUTPUTS, ZARR = 100.0, 1.3
 """Targets: MB, and the time with data in chunks on disk over that with data in memory."""
-FITS, ONE_BY_ONE, ON_DISK = 100_000, 60_000, 1_000_000
+ONE_BY_ONE, ON_DISK = 60_000, 1_000_000
 SAMPLED = 0.005
 """Seconds between looks at the memory of a process."""
 
@@ -51,21 +51,10 @@ def rows() -> list[Row]:
     ]  # fmt: skip
 
 
-def fit_part(first: int, last: int, vectorized: bool, **options: Any) -> None:
-    """Fit some of the decays, whose data are made where they are fitted."""
-    data = decays()[first:last]
-    leastsq.leastsq_many(decay, START, data=data, vectorized=vectorized, **options)
-
-
-def _prepare(_: int) -> None:
-    decays()
-    time.sleep(0.5)
-
-
 @contextlib.contextmanager
 def _executor() -> Iterator[Any]:
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        list(pool.map(_prepare, range(2)))
+        list(pool.map(prepare, range(2)))
         yield pool
 
 

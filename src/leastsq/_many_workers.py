@@ -33,7 +33,7 @@ MOST_BYTES = 64_000_000
 """Of these, with their results."""
 LEAST_VECTORIZED = 1024
 """Fits of a task below which a vectorized call has fewer rows than pay."""
-TASKS_A_THREAD = 4
+TASKS_A_THREAD = 8
 """So that none waits long for the last."""
 BETWEEN_REPORTS = 0.1
 """Seconds."""

@@ -1,0 +1,46 @@
+"""Decays for rows about many fits: a module that needs NumPy alone, for other processes."""
+
+import functools
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import leastsq
+
+__all__ = ["FITS", "START", "TIMES", "decay", "decays", "fit_part", "prepare"]
+
+Vector = npt.NDArray[np.float64]
+
+TIMES = np.linspace(0.0, 4.0, 50)
+START = [1.0, 1.0, 0.0]
+FITS = 100_000
+"""Decays that there are."""
+
+
+def decay(p: Vector, y: Vector) -> Vector:
+    """Return the residuals of decays."""
+    values: Vector = p[0] * np.exp(-p[1] * TIMES) + p[2] - y
+    return values
+
+
+@functools.cache
+def decays() -> Vector:
+    """Return data of many decays."""
+    rng = np.random.default_rng(0)
+    truth = rng.uniform([1.0, 0.5, 0.0], [4.0, 2.0, 1.0], (FITS, 3))
+    values: Vector = decay(truth.T[:, :, None], np.zeros(TIMES.size))
+    return values + 0.02 * rng.standard_normal(values.shape)
+
+
+def fit_part(first: int, last: int, vectorized: bool, **options: Any) -> None:
+    """Fit some of the decays, whose data are made where they are fitted."""
+    data = decays()[first:last]
+    leastsq.leastsq_many(decay, START, data=data, vectorized=vectorized, **options)
+
+
+def prepare(_: int) -> None:
+    """Make the data in a process that has just started."""
+    decays()
+    time.sleep(0.5)
