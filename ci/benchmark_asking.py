@@ -20,7 +20,7 @@ from benchmark_timing import (
 )
 
 import leastsq
-from leastsq._driver import Workers
+from leastsq._workers import Workers
 
 __all__ = ["rows"]
 

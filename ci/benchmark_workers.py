@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from benchmark_fits import FITS, START, TIMES, decay, decays, fit_part, prepare
-from benchmark_timing import Effort, Group, Line, Row, amount, compared, quartiles
+from benchmark_timing import Effort, Group, Line, Row, amount, quartiles
 
 import leastsq
 
@@ -52,14 +52,14 @@ def rows() -> list[Row]:
 
 
 @contextlib.contextmanager
-def _executor() -> Iterator[Any]:
+def _executor() -> Iterator[Executor]:
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         list(pool.map(prepare, range(2)))
         yield pool
 
 
 def _gain(
-    effort: Effort, fits: int, vectorized: bool, target: float, pool: Any, workers: object
+    effort: Effort, fits: int, vectorized: bool, target: float, pool: Executor, workers: object
 ) -> list[Line]:
     """Compare our gain with that of two processes that share the fits."""
     half = fits // 2
@@ -96,12 +96,13 @@ def _processes(effort: Effort) -> list[Line]:
 
 
 def _dask(effort: Effort) -> list[Line]:
-    from distributed import Client, LocalCluster  # noqa: PLC0415
+    from distributed import Client, LocalCluster
 
-    cluster = LocalCluster(
+    make: Any = LocalCluster, Client  # untyped
+    cluster = make[0](
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
     )
-    with _executor() as pool, cluster, Client(cluster) as client:
+    with _executor() as pool, cluster, make[1](cluster) as client:
         workers = client.get_executor().map
         return _gain(effort, ONE_BY_ONE, False, PROCESSES, pool, workers)
 
@@ -123,7 +124,7 @@ def _memmap(effort: Effort) -> list[Line]:
 
 
 def _zarr(effort: Effort) -> list[Line]:
-    import zarr  # noqa: PLC0415
+    import zarr
 
     cube = decays()[: 256 * 256].reshape(256, 256, TIMES.size)
     x0 = np.reshape(START, (1, 1, 3))

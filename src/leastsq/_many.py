@@ -94,10 +94,18 @@ def leastsq_many(
         As for `leastsq`.
     diag : array_like of N positive numbers, optional
         As for `leastsq`; the same for all problems.
-    workers : int, default 1
-        Only 1 in this version.
+    workers : int or map-like callable, default 1
+        How many fit at once, -1 for all cores: threads where Python is not needed most of the time
+        (vectorized, or free-threaded Python), otherwise processes, which end with the call. Those
+        start afresh: func must be that of a module, or of a program whose doings stand under
+        ``if __name__ == "__main__":``. Or the map of an executor or a cluster
+        (``ProcessPoolExecutor.map``, loky's, ``client.get_executor().map`` of Dask, that of
+        ``mpi4py.futures``), which is called with lists of tasks, at most 32 and some 64 MB each
+        time; a worker that dies is the engine's error, or its own retry, but
+        `multiprocessing.Pool` waits for it for ever. Arrays in args that can be written to are
+        copied for each task. The bits are the same whatever fits.
     chunksize : int, optional
-        Fits sent to a worker at once.
+        Fits of a task; by default as many as repay sending them.
     progress : bool or callable, default False
         True for a bar of tqdm (``pip install 'leastsq[progress]'``). A callable is called with the
         numbers of fits done and in all; a StopIteration that it raises ends the run with what
@@ -114,7 +122,8 @@ def leastsq_many(
         If an argument is of a wrong kind or out of range, if the first residual is no array of
         floats, or if M < N.
     ValueError
-        If shapes do not broadcast, the first result has a wrong shape, a vectorized func gives a
+        If shapes do not broadcast, workers is no number of them, workers returns other than one
+        result a task in their order, the first result has a wrong shape, a vectorized func gives a
         problem other residuals among others than alone, or for NaNs where nan_policy is "raise".
     NotImplementedError
         If leastsq was built on the system's MINPACK.

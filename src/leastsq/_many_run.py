@@ -22,8 +22,10 @@ from leastsq._driver import Numbers, Residual
 from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
 from leastsq._problems import Index, Tile
 
-__all__ = ["MOST_ERRORS", "STOPPED_BY_EXCEPTION", "Enough", "Options", "Results", "RefusedNanError",
-           "Report", "Run"]  # fmt: skip
+__all__ = [
+    "MOST_ERRORS", "STOPPED_BY_EXCEPTION", "Enough", "Options", "RefusedNanError", "Report",
+    "Results", "Run",
+]  # fmt: skip
 
 Report = Callable[[int], None]
 """Gets the number of fits done; raises Enough where that is wished."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ended", "finish", "sent", "team_of"]
 
 Ended = list[tuple[Task, Done]]
+Flight = deque[tuple[Task, "Future[Done]"]]
 
 MOST_TASKS = 32
 """In flight together."""
@@ -59,7 +60,7 @@ def sent(fits: Fits, team: int | Workers, chunksize: int | None, report: Report)
         return in_turn(fits, report)
     if not isinstance(team, int):
         return in_waves(fits, _cut(fits, chunksize, 1), report, team)
-    from leastsq import _many_pools  # noqa: PLC0415  (multiprocessing takes a while to import)
+    from leastsq import _many_pools  # multiprocessing takes a while to import
 
     threads = fits.run.vectorized or not getattr(sys, "_is_gil_enabled", lambda: True)()
     cut = _cut(fits, chunksize, team, sends=not threads)
@@ -170,7 +171,7 @@ class Pool(Protocol):
 
 def through(fits: Fits, cut: Cut, report: Report, pool: Pool) -> Iterator[Ended]:
     """Keep some tasks in flight in a pool."""
-    flying: "deque[tuple[Task, Future[Done]]]" = deque()
+    flying: Flight = deque()
     most = max(2, _in_flight(fits, cut))
     with pool:
         try:
@@ -186,15 +187,15 @@ def through(fits: Fits, cut: Cut, report: Report, pool: Pool) -> Iterator[Ended]
             yield [(task, future.result()) for task, future in flying if _has_result(future)]
 
 
-def _next(flying: "deque[tuple[Task, Future[Done]]]", report: Callable[[], None]) -> tuple[Task, Done]:
+def _next(flying: Flight, report: Callable[[], None]) -> tuple[Task, Done]:
     """Wait for the task that was sent first."""
     task, future = flying[0]
-    while True:
+    while not future.done():
         report()
-        with contextlib.suppress(TimeoutError):
-            done = future.result(BETWEEN_REPORTS)
-            flying.popleft()
-            return task, done
+        with contextlib.suppress(Exception):  # of the task, or that it takes longer
+            future.result(BETWEEN_REPORTS)
+    flying.popleft()
+    return task, future.result()
 
 
 def _has_result(future: "Future[Done]") -> bool:
