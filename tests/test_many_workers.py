@@ -261,6 +261,16 @@ def test_functions_that_cannot_go_elsewhere() -> None:
     assert "__main__ has no file here" in done.stderr
 
 
+def test_what_is_tried_again_starts_again() -> None:
+    def twice(function: Callable[..., Any], tasks: list[Any]) -> list[Any]:
+        for task in tasks:
+            function(task)
+        return [function(task) for task in tasks]
+
+    got = leastsq_many(decay, START, data=DATA, vectorized=True, workers=twice)
+    assert_equal(got, leastsq_many(decay, START, data=DATA, vectorized=True))
+
+
 @pytest.mark.filterwarnings("ignore:300 fits")
 def test_what_a_map_gets() -> None:
     waves: list[int] = []

@@ -62,11 +62,11 @@ class Task:
         self.part = Results(x, self.run.options.cov)
 
     def apart(self) -> "Task":
-        """Return the task for a thread or a process of its own: arrays to write to are its own."""
+        """Return a task that shares nothing to write to with others, or with itself tried again."""
         run = copy.copy(self.run)
         run.options = replace(run.options, args=tuple(_own(arg) for arg in run.options.args))
         self.tile.protect()
-        return Task(run, self.tile, self.part)
+        return Task(run, self.tile, Results(self.part.x.copy(), run.options.cov))
 
 
 @dataclass
