@@ -31,8 +31,8 @@ class Threads:
     def submit(self, task: Task) -> Future[Done]:
         return self.executor.submit(self._fit, task)
 
-    def done(self) -> int:
-        return sum(self.counts.copy().values())
+    def done(self, task: Task) -> int:
+        return self.counts.get(int(task.tile.flat[0]), 0)
 
     def stop(self) -> None:
         self.stopped.set()
@@ -45,10 +45,7 @@ class Threads:
             if self.stopped.is_set():
                 raise Enough
 
-        try:
-            return task.apart().fit(report)
-        finally:
-            self.counts.pop(place, None)
+        return task.apart().fit(report)
 
 
 class Processes:
@@ -70,7 +67,7 @@ class Processes:
     def submit(self, task: Task) -> Future[Done]:
         return self.executor.submit(finish, task)
 
-    def done(self) -> int:
+    def done(self, task: Task) -> int:
         return 0
 
     def stop(self) -> None:

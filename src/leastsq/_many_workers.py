@@ -10,7 +10,7 @@ import os
 import pickle
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ended", "finish", "sent", "team_of"]
 
-Ended = list[tuple[Task, Done]]
+Lists = Generator[list[tuple[Task, Done]], None, None]
 Flight = deque[tuple[Task, "Future[Done]"]]
 
 MOST_TASKS = 32
@@ -54,7 +54,7 @@ def team_of(workers: SupportsIndex | Workers) -> int | Workers:
     return count
 
 
-def sent(fits: Fits, team: int | Workers, chunksize: int | None, report: Report) -> Iterator[Ended]:
+def sent(fits: Fits, team: int | Workers, chunksize: int | None, report: Report) -> Lists:
     """Go through the tasks as workers and func have it."""
     if team == 1 or fits.problems.count == 0:
         return in_turn(fits, report)
@@ -99,9 +99,9 @@ def _require_portable(run: Run, workers: int) -> None:
         raise TypeError(f"{hint}; __main__ has no file here")
 
 
-def ended(fits: Fits, lists: Iterator[Ended]) -> None:
+def ended(fits: Fits, lists: Lists) -> None:
     """Take what has become of all tasks, or of those up to a stop."""
-    with contextlib.closing(lists), contextlib.suppress(Enough):  # type: ignore[type-var]
+    with contextlib.closing(lists), contextlib.suppress(Enough):
         for some in lists:
             for task, done in some:
                 fits.take(task, done)
@@ -109,14 +109,14 @@ def ended(fits: Fits, lists: Iterator[Ended]) -> None:
                 return
 
 
-def in_turn(fits: Fits, report: Report) -> Iterator[Ended]:
+def in_turn(fits: Fits, report: Report) -> Lists:
     """Fit one task after the other here."""
     for task in fits.tasks(None):
         yield [(task, task.fit(lambda some: report(fits.done + some)))]
         report(fits.done)
 
 
-def in_waves(fits: Fits, cut: Cut, report: Report, workers: Workers) -> Iterator[Ended]:
+def in_waves(fits: Fits, cut: Cut, report: Report, workers: Workers) -> Lists:
     """Send lists of tasks through the user's map."""
     tasks = fits.tasks(cut)
     while wave := list(islice(tasks, _in_flight(fits, cut))):
@@ -160,8 +160,8 @@ class Pool(Protocol):
         """Send a task."""
         ...
 
-    def done(self) -> int:
-        """Return how many fits of tasks in flight are known to have ended."""
+    def done(self, task: Task) -> int:
+        """Return how many fits of a task in flight are known to have ended."""
         ...
 
     def stop(self) -> None:
@@ -169,18 +169,22 @@ class Pool(Protocol):
         ...
 
 
-def through(fits: Fits, cut: Cut, report: Report, pool: Pool) -> Iterator[Ended]:
+def through(fits: Fits, cut: Cut, report: Report, pool: Pool) -> Lists:
     """Keep some tasks in flight in a pool."""
     flying: Flight = deque()
     most = max(2, _in_flight(fits, cut))
+
+    def report_all() -> None:
+        report(fits.done + sum(pool.done(task) for task, _ in flying))
+
     with pool:
         try:
             for task in fits.tasks(cut):
                 flying.append((task, pool.submit(task)))
                 if len(flying) == most:
-                    yield [_next(flying, lambda: report(fits.done + pool.done()))]
+                    yield [_next(flying, report_all)]
             while flying:
-                yield [_next(flying, lambda: report(fits.done + pool.done()))]
+                yield [_next(flying, report_all)]
             report(fits.done)
         except Enough:
             pool.stop()

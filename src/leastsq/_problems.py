@@ -135,9 +135,10 @@ class Problems:
 
     def _bytes_each(self, axes: int) -> int:
         each = 8 * (self.n * self.n + 3 * self.n + 8)  # the results
-        for datum in self.data:
-            if tuple(datum.shape[:axes]) != (1,) * axes:
-                each += math.prod(datum.shape[axes:]) * datum.dtype.itemsize
+        weights = () if self.weights is None or self.weights.ndim == 1 else (self.weights,)
+        for array in (*self.data, *weights):
+            if tuple(array.shape[:axes]) != (1,) * axes:
+                each += math.prod(array.shape[axes:]) * array.dtype.itemsize
         return each
 
     def tiles(self) -> Iterator[Tile]:
