@@ -11,6 +11,8 @@ import numpy as np
 from decays import T, decay
 from support import Array
 
+from leastsq import leastsq_many
+
 
 def numbered_decay(p: Array, y: Array, k: Array) -> Array:
     """Residuals of a decay; every 50th problem raises."""
@@ -47,6 +49,41 @@ def scratch_decay(p: Array, y: Array, scratch: Array) -> Array:
         place *= np.exp(-p[1] * T / 3.0)
         time.sleep(0.0)
     return place + p[2] - y
+
+
+def product(p: Array, y: Array, matrix: Array) -> Array:
+    """Residuals of a linear problem, by way of BLAS."""
+    return matrix @ p - y
+
+
+class SlowToPickle:
+    """An argument that a timeout meets on its second journey."""
+
+    journeys = 0
+
+    def __getstate__(self) -> dict[str, object]:
+        type(self).journeys += 1
+        if self.journeys > 1:
+            raise TimeoutError("a slow disk")
+        return {}
+
+
+def ignoring(p: Array, y: Array, _: object) -> Array:
+    """Residuals of a decay."""
+    return decay(p, y)
+
+
+def nested_decay(p: Array, y: Array, folder: Path) -> Array:
+    """Residuals of a decay; on the way, other fits by processes of this process."""
+    leastsq_many(signed_slow_decay, np.ones(3), data=y[None] * np.ones((40, 1)), args=folder,
+                 workers=2)  # fmt: skip
+    return decay(p, y)
+
+
+def signed_slow_decay(p: Array, y: Array, folder: Path) -> Array:
+    """Residuals that take their time; the process leaves its number in a folder."""
+    time.sleep(0.05)
+    return signed_decay(p, y, folder)
 
 
 def slow_decay(p: Array, y: Array, seconds: float) -> Array:

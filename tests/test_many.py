@@ -274,3 +274,19 @@ def test_standard_errors_without_degrees_of_freedom() -> None:
     result = leastsq_many(lambda p, y: p - y, [0.0, 0.0], data=data)
     assert (result.dof == 0).all()
     assert np.isnan(result.standard_errors()).all()
+
+
+def test_a_first_tile_with_one_problem_to_fit() -> None:
+    """What m was found by belongs to that problem, not to one of a later tile."""
+
+    def func(p: Array, y: Array) -> Array:
+        return decay(p, y[..., : T.size])
+
+    for usable in ([0, 30], [0, *range(15, 31)]):
+        wide = np.zeros((31, 125_000))  # 1 MB a row: tiles of fifteen
+        wide[:, : T.size] = DATA[:31]
+        weights = np.zeros((31, T.size))
+        weights[usable] = 1.0
+        result = leastsq_many(func, START, data=wide, weights=weights, vectorized=True)
+        for k in usable:
+            assert_same(result.x[k], one(k)[0], k)

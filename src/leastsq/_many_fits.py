@@ -2,13 +2,13 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from leastsq._checks import Vector
 from leastsq._many_result import LeastsqManyResult
 from leastsq._many_run import (
     MOST_ERRORS,
@@ -44,6 +44,8 @@ class Task:
     tile: Tile
     part: Results
     """Where the results go; their x is where to start."""
+    errstate: Mapping[str, Any]
+    """NumPy's, of the caller."""
 
     def fit(self, report: Report) -> "Done":
         """Fit them, or as many as report allows."""
@@ -54,19 +56,29 @@ class Task:
             stopped = True
         return Done(int(self.tile.flat[0]), self.part, self.run.errors, stopped)
 
-    def __getstate__(self) -> tuple[Run, Tile, Vector]:
-        return self.run, self.tile, self.part.x
+    def fit_apart(self, report: Report, look: Callable[[], None] | None = None) -> "Done":
+        """Do so with nothing to write to that others have, or this task if it is tried again.
 
-    def __setstate__(self, state: tuple[Run, Tile, Vector]) -> None:
-        self.run, self.tile, x = state
-        self.part = Results(x, self.run.options.cov)
-
-    def apart(self) -> "Task":
-        """Return a task that shares nothing to write to with others, or with itself tried again."""
+        Look is called before every call of a user's function; it may raise Enough.
+        """
         run = copy.copy(self.run)
-        run.options = replace(run.options, args=tuple(_own(arg) for arg in run.options.args))
+        run.options = replace(run.options, args=tuple(own(arg) for arg in run.options.args))
+        run = run if look is None else run.watched(look)
+        run.errors = {}
         self.tile.protect()
-        return Task(run, self.tile, Results(self.part.x.copy(), run.options.cov))
+        part = Results(self.part.x.copy(), run.options.cov)
+        with np.errstate(**self.errstate):
+            return Task(run, self.tile, part, self.errstate).fit(report)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        strides = [getattr(arg, "strides", None) for arg in self.run.options.args]
+        return self.run, self.tile, self.part.x, self.errstate, strides
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.run, self.tile, x, self.errstate, strides = state
+        self.part = Results(x, self.run.options.cov)
+        args = map(own, self.run.options.args, strides)
+        self.run.options = replace(self.run.options, args=tuple(args))
 
 
 @dataclass
@@ -95,6 +107,7 @@ class Fits:
         """Problems whose weights are all 0."""
         self.done = 0
         """How many have ended."""
+        self.errstate = np.geterr()
 
     def tasks(self, cut: Cut | None) -> Iterator[Task]:
         """Go through the problems, task by task; without a cut a tile is one."""
@@ -109,16 +122,8 @@ class Fits:
             step = total - begun if cut is None else cut.step(total - begun)
             for first in range(begun, total, step):
                 some = tile.part(first, min(first + step, total))
-                yield Task(self._run_of(cut), some, self._results_of(some))
-
-    def _run_of(self, cut: Cut | None) -> Run:
-        """Return the run itself for tasks in turn, and a copy for those that overlap."""
-        if cut is None:
-            return self.run
-        run = copy.copy(self.run)
-        run.errors = {}
-        self.run.first = None
-        return run
+                run = self.run if cut is None else self.run.for_a_task()
+                yield Task(run, some, self._results_of(some), self.errstate)
 
     def take(self, task: Task, done: Done) -> None:
         """Keep what has become of a task."""
@@ -174,5 +179,21 @@ class Fits:
         return Results(self.every.x[tile.flat], self.run.options.cov)
 
 
-def _own(arg: Any) -> Any:  # noqa: ANN401  (whatever the user gives)
-    return arg.copy() if isinstance(arg, np.ndarray) and arg.flags.writeable else arg
+def own(arg: Any, strides: tuple[int, ...] | None = None) -> Any:  # noqa: ANN401  (anything)
+    """Return a copy of an array that can be written to, laid out alike, or with strides given.
+
+    Other strides would be other paths through BLAS, and other bits.
+    """
+    if not isinstance(arg, np.ndarray) or not arg.flags.writeable:
+        return arg
+    if type(arg) is not np.ndarray or arg.dtype.hasobject or arg.size == 0:
+        return arg.copy(order="K")
+    strides = arg.strides if strides is None else strides
+    edges = [(n - 1) * stride for n, stride in zip(arg.shape, strides, strict=True)]
+    first = -sum(min(edge, 0) for edge in edges)
+    last = sum(max(edge, 0) for edge in edges) + arg.itemsize
+    twin: npt.NDArray[Any] = np.ndarray(
+        arg.shape, arg.dtype, np.empty(first + last, np.uint8), first, strides
+    )
+    twin[...] = arg
+    return twin

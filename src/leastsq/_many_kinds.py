@@ -60,8 +60,6 @@ class Vectorized(Run):
     """Functions of several points, which are those of several problems."""
 
     vectorized = True
-    proved = False
-    """Whether func has been seen to keep problems apart."""
     numbers = MAPPED_BY_MALLOC
     """That the arrays of a call may have."""
 

@@ -1,9 +1,11 @@
 """Threads and processes of our own, for the tasks of leastsq_many."""
 
 import multiprocessing
+import os
 import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Self
 
 from leastsq._many_fits import Done, Task
@@ -42,10 +44,13 @@ class Threads:
 
         def report(done: int) -> None:
             self.counts[place] = done
-            if self.stopped.is_set():
-                raise Enough
+            self._look()
 
-        return task.apart().fit(report)
+        return task.fit_apart(report, self._look)
+
+    def _look(self) -> None:
+        if self.stopped.is_set():
+            raise Enough
 
 
 class Processes:
@@ -54,12 +59,19 @@ class Processes:
     def __init__(self, count: int) -> None:
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        self.executor = ProcessPoolExecutor(count, context, _ignore_interrupts)
+        self.executor = ProcessPoolExecutor(count, context, _prepare)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if isinstance(error, BrokenProcessPool):
+            error.add_note(
+                "A process of leastsq_many has ended: it was killed, or could not import func, or "
+                'the program does not stand under `if __name__ == "__main__":`.'
+            )
         if kind is not None:
             self.stop()
         self.executor.shutdown(cancel_futures=True)
@@ -75,6 +87,14 @@ class Processes:
             process.kill()
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to all, to the process that has started this one."""
+def _prepare() -> None:
+    """Leave Ctrl-C, which a terminal sends to all, to the parent, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -6,12 +6,13 @@ answered is the business of the two kinds of run in _many_kinds.py. A run can be
 
 import contextlib
 import copy
+import functools
 import pickle
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +106,8 @@ class Run(ABC):
         self.errors: dict[int | tuple[int, ...], Exception] = {}
         self.first: Vector | None = None
         """Residual of the first problem of the next tile, by which m was found."""
+        self.proved = False
+        """Whether func has been seen to keep problems apart, or another run looks after that."""
 
     @abstractmethod
     def _slots(self) -> int:
@@ -144,6 +147,30 @@ class Run(ABC):
         except Enough:
             _minpack.batch_stop(batch)
             raise
+        self.first = None
+
+    def for_a_task(self) -> Self:
+        """Return a run for some of the problems; what is done once, the first of them does."""
+        run = copy.copy(self)
+        run.errors = {}
+        self.first, self.proved = None, True
+        return run
+
+    def watched(self, look: Callable[[], None]) -> Self:
+        """Return a run that looks for a stop before every call of a user's function."""
+
+        def watch(function: Residual) -> Residual:
+            @functools.wraps(function)
+            def called(*args: Any) -> npt.ArrayLike:
+                look()
+                return function(*args)
+
+            return called
+
+        run, choice = copy.copy(self), self.options
+        dfun = None if choice.dfun is None else watch(choice.dfun)
+        run.options = replace(choice, func=watch(choice.func), dfun=dfun)
+        return run
 
     def _begin_with_known(self, batch: object, tile: Tile, fvec: Vector) -> int:
         """Hand over the residual that m was found by, so that it is evaluated once."""
@@ -259,8 +286,8 @@ class Run(ABC):
             )
 
 
-class Enough(Exception):  # noqa: N818  (it is no error)
-    """Progress has asked to stop."""
+class Enough(BaseException):
+    """Progress, or an interrupt, has asked to stop; no exception of a function."""
 
 
 class RefusedNanError(ValueError):

@@ -44,6 +44,8 @@ def team_of(workers: SupportsIndex | Workers) -> int | Workers:
     """Return what workers stands for: how many, or a map."""
     if callable(workers):
         return workers
+    if not hasattr(workers, "__index__"):
+        raise TypeError(f"workers must be an integer or a callable like map, not {workers!r}")
     count = as_c_int("workers", workers)
     if count == -1:
         if hasattr(os, "sched_getaffinity"):
@@ -94,6 +96,7 @@ def _require_portable(run: Run, workers: int) -> None:
     except Exception as error:
         raise TypeError(hint) from error
     functions = [run.options.func, run.options.dfun]
+    functions = [getattr(function, "func", function) for function in functions]  # of a partial
     modules = [getattr(function, "__module__", "") for function in functions]
     if "__main__" in modules and not hasattr(sys.modules["__main__"], "__file__"):
         raise TypeError(f"{hint}; __main__ has no file here")
@@ -127,7 +130,7 @@ def in_waves(fits: Fits, cut: Cut, report: Report, workers: Workers) -> Lists:
 
 def finish(task: Task) -> Done:
     """Fit a task in another thread or process."""
-    return task.apart().fit(lambda done: None)
+    return task.fit_apart(lambda done: None)
 
 
 def _checked(task: Task, done: object) -> Done:
@@ -141,7 +144,8 @@ def _checked(task: Task, done: object) -> Done:
 
 def _in_flight(fits: Fits, cut: Cut) -> int:
     """Return how many tasks may be in memory together."""
-    return max(1, min(MOST_TASKS, MOST_BYTES // (cut.size * fits.problems.bytes_each)))
+    each = cut.size * fits.problems.bytes_each + fits.problems.bytes_shared
+    return max(1, min(MOST_TASKS, MOST_BYTES // each))
 
 
 class Pool(Protocol):

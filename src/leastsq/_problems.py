@@ -114,14 +114,13 @@ class Problems:
             )
         self.shape = self._broadcast(axes)
         self.count = math.prod(self.shape)
-        self.bytes_each = self._bytes_each(axes)
-        """Of a problem's own data and results."""
+        self.bytes_each, self.bytes_shared = self._bytes(axes)
 
     def _broadcast(self, axes: int) -> tuple[int, ...]:
         """Return the shape of the batch."""
         shapes = [("x0", self.starts.shape)]
         shapes += [(f"data[{i}]", tuple(datum.shape)) for i, datum in enumerate(self.data)]
-        if self.weights is not None and self.weights.ndim > 1:
+        if self.weights is not None and len(self.weights.shape) > 1:
             shapes.append(("weights", self.weights.shape))
         try:
             if any(len(shape) < axes for _, shape in shapes):
@@ -133,13 +132,21 @@ class Problems:
                 f"the first {axes} axes do not broadcast to one batch of problems: {listed}"
             ) from None
 
-    def _bytes_each(self, axes: int) -> int:
-        each = 8 * (self.n * self.n + 3 * self.n + 8)  # the results
-        weights = () if self.weights is None or self.weights.ndim == 1 else (self.weights,)
-        for array in (*self.data, *weights):
-            if tuple(array.shape[:axes]) != (1,) * axes:
-                each += math.prod(array.shape[axes:]) * array.dtype.itemsize
-        return each
+    def _bytes(self, axes: int) -> tuple[int, int]:
+        """Return the bytes of a problem's own data and results, and of what all share."""
+        each, shared = 8 * (self.n * self.n + 3 * self.n + 8), 0  # the results
+        for array in self._sliced():
+            row = math.prod(array.shape[axes:]) * array.dtype.itemsize
+            if tuple(array.shape[:axes]) == (1,) * axes:
+                shared += row
+            else:
+                each += row
+        return each, shared
+
+    def _sliced(self) -> tuple[Any, ...]:
+        """Return what has rows for problems."""
+        weights = self.weights
+        return self.data if weights is None or len(weights.shape) == 1 else (*self.data, weights)
 
     def tiles(self) -> Iterator[Tile]:
         """Go through the batch."""
@@ -154,7 +161,7 @@ class Problems:
             places = [np.arange(*edge) * stride for edge, stride in zip(box, strides, strict=True)]
             flat = functools.reduce(np.add.outer, places)
             weights = self.weights
-            if weights is not None and weights.ndim == 1:
+            if weights is not None and len(weights.shape) == 1:
                 weights = weights.reshape((1,) * len(box) + weights.shape)
             yield Tile(
                 flat.ravel(),
@@ -166,8 +173,8 @@ class Problems:
         """Return the edges of a tile: multiples of the data's chunks, of some 16 MB in all."""
         axes = len(self.shape)
         chunks = [1] * axes
-        for datum in self.data:
-            lengths = getattr(datum, "chunks", None) or (1,) * axes
+        for array in self._sliced():
+            lengths = getattr(array, "chunks", None) or (1,) * axes
             if all(isinstance(length, int) for length in lengths[:axes]):
                 chunks = [max(pair) for pair in zip(chunks, lengths[:axes], strict=True)]
         most = max(1, TILE_BYTES // self.bytes_each)
@@ -204,18 +211,25 @@ def _as_tuple(data: object) -> tuple[Any, ...]:
     for datum in arrays:
         if isinstance(datum, np.ma.MaskedArray):
             raise TypeError("data must not be a masked array: give weights that are 0 instead")
-        if not all(hasattr(datum, name) for name in ("shape", "dtype", "__getitem__")):
+        if not _can_be_sliced(datum):
             raise TypeError(
                 f"data must be an array or a tuple of arrays, not {type(datum).__name__}"
             )
     return arrays
 
 
-def _as_weights(weights: npt.ArrayLike, axes: int) -> npt.NDArray[Any]:
+def _can_be_sliced(array: object) -> bool:
+    return all(hasattr(array, name) for name in ("shape", "dtype", "__getitem__"))
+
+
+def _as_weights(weights: Any, axes: int) -> Any:  # noqa: ANN401  (whatever can be sliced)
     if isinstance(weights, np.ma.MaskedArray):
         raise TypeError("weights must not be a masked array: a sample left out has a weight of 0")
-    array = np.asarray(weights)
-    if array.ndim not in (1, axes + 1):
+    array: Any = weights if _can_be_sliced(weights) else np.asarray(weights)
+    ndim = len(array.shape)
+    if ndim == 1:
+        array = np.asarray(array)
+    if ndim not in (1, axes + 1):
         raise ValueError(
             f"weights must have the shape (M,) or that of the batch and (M,), not {array.shape}"
         )
