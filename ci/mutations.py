@@ -335,7 +335,7 @@ CHANGES = {
         sign of the norm              | select_lanes(qr->column[j][j] {< -> >} zero, -norm, norm)
         one added                     | qr->column[j][j] / norm {+ -> -} 1.0;
         sign of the diagonal          | qr->diagonal[j] = {- -> +}norm;
-        sign in a sweep               | column[k][i] = value = value {- -> +} t[k] * v[i];
+        sign in a sweep               | x[k][i] = value = value {- -> +} t[k] * v[i];
         columns of a sweep            | count = (qr->n - j - {1 -> 2}) % MOST_SWEPT + 1;
         row of R                      | = qr->column[k][j] {- -> +} qr->multiplier[k]
         norm that is lost             | qr->left |= {lost -> lost ^ lost} & (norm

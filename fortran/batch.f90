@@ -88,7 +88,7 @@ contains
         call column_norms(m, residuals, norms)
     end subroutine batch_norms
 
-    !> Reals of scratch for batch_factor; 0 where its time is better spent in batch_resume.
+    !> Reals of scratch for batch_factor; 0 where it does not pay.
     function batch_scratch(m, n) result(reals) bind(c, name="leastsq_batch_scratch")
         integer(c_int), value :: m !! number of residuals
         integer(c_int), value :: n !! number of parameters
@@ -97,7 +97,7 @@ contains
         reals = lanes_scratch(m, n)
     end function batch_scratch
 
-    !> Factors Jacobians that have been put there, all that was wanted, where they take no scaling.
+    !> Factors the Jacobians of several blocks together; some may be left as they are.
     subroutine batch_factor(count, blocks, scratch, factored) bind(c, name="leastsq_batch_factor")
         integer(c_int), value :: count                   !! number of blocks, <= most_together
         type(c_ptr), intent(in) :: blocks(count)         !! the blocks, of one size
@@ -130,7 +130,7 @@ contains
     function lane_of(header, address)
         type(workspace_header), intent(in) :: header !! of the block
         type(c_ptr), value :: address                !! of the block
-        type(lane) :: lane_of
+        type(lane) :: lane_of                        !! addresses of the parts
 
         real(wp), pointer, contiguous :: block(:)
 

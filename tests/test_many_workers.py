@@ -427,6 +427,49 @@ def test_progress(vectorized: bool, workers: object) -> None:
     assert done[-1] == K
 
 
+@pytest.mark.parametrize("workers", [1, 2, map])
+def test_progress_while_nothing_succeeds(workers: object) -> None:
+    seen: list[int] = []
+
+    def fails(p: Array, y: Array) -> Array:
+        raise ZeroDivisionError
+
+    def progress(done: int, total: int) -> None:
+        seen.append(done)
+        if done >= 100:
+            raise StopIteration
+
+    with pytest.warns(RuntimeWarning, match="600 not run or not finished, 100 stopped"):
+        leastsq_many(
+            fails, START, data=DATA, vectorized=True, workers=workers, progress=progress
+        )
+    assert seen == list(range(1, 101))
+
+
+def test_rows_that_problems_share_are_read_only() -> None:
+    def func(p: Array, y: Array, k: Array) -> Array:
+        if k == 0:
+            raise ZeroDivisionError
+        y[...] = 0.0
+        return decay(p, y)
+
+    with pytest.warns(RuntimeWarning, match="20 stopped by an exception"):
+        result = leastsq_many(
+            func, np.ones((4, 1, 3)), data=(DATA[None, :5], np.arange(20).reshape(4, 5))
+        )
+    assert sum("read-only" in str(error) for error in result.errors.values()) == 19
+
+
+def test_the_guard_in_every_task() -> None:
+    data = DATA.copy()
+    data[:50, 0] = np.nan  # proves nothing
+    with pytest.raises(ValueError, match="axis=-1"):
+        leastsq_many(
+            lambda p, y: decay(p, y) + y.mean(), START, data=data, vectorized=True, workers=map,
+            chunksize=50,
+        )  # fmt: skip
+
+
 def test_progress_of_uneven_tasks() -> None:
     seen: list[int] = []
 

@@ -26,7 +26,7 @@ struct leastsq_limits {
     double least; /* is within least */
 };
 
-enum { LEASTSQ_LANE_COLUMNS = 32 }; /* n of factor_lanes at most */
+enum { LEASTSQ_MOST_LANES = 8, LEASTSQ_LANE_COLUMNS = 32 }; /* as in qrfac.f90, kernels.f90 */
 
 struct leastsq_kernels {
     const char *name;

@@ -2,7 +2,8 @@
  *
  * Every lane does what qrfac.f90 does to its matrix, operation by operation: pivots and signs are
  * chosen by selection. A lane leaves the common path where enorm would have to scale, where a
- * partial column norm must be recomputed, and at a column of zeros; it is then left as it was. */
+ * partial column norm must be recomputed, and at a column of zeros; its matrix stays as it was. */
+_Static_assert(LANES <= LEASTSQ_MOST_LANES, "scratch is for LEASTSQ_MOST_LANES matrices");
 
 enum { MOST_SWEPT = 4 }; /* columns that share the loads of two reflectors */
 
@@ -177,46 +178,48 @@ INLINE vector update_pivot(struct factorisation *qr, ptrdiff_t j)
     return norm_of_lanes(qr, qr->m - j, sum, small);
 }
 
-/* Rows from i to m of some columns: divides w by norm, if that is wanted, applies reflector v, if
- * that is wanted, and adds the products with w to the sums. */
-INLINE void sweep_rows(int count, int divides, int applies, ptrdiff_t i, ptrdiff_t m,
-                       const vector *v, vector *w, vector norm, vector *const *column,
-                       const vector *t, vector *sums)
+/* Rows from i to m of count columns from first on: divides reflector j by its norm, if that is
+ * wanted, applies reflector j - 1, if that is wanted, and adds the products with j to the sums. */
+INLINE void sweep_rows(int count, int divides, int applies, const struct factorisation *qr,
+                       ptrdiff_t j, ptrdiff_t first, ptrdiff_t i, ptrdiff_t m, vector *sums)
 {
+    const vector *v = applies ? qr->column[j - 1] : NULL;
+    vector *w = qr->column[j], norm = -qr->diagonal[j], *x[MOST_SWEPT], t[MOST_SWEPT];
+
+    for (int k = 0; k < count; k++) {
+        x[k] = qr->column[first + k];
+        t[k] = qr->multiplier[first + k];
+    }
     for (; i < m; i++) {
         vector reflector = w[i];
 
         if (divides)
             w[i] = reflector = reflector / norm;
         for (int k = 0; k < count; k++) {
-            vector value = column[k][i];
+            vector value = x[k][i];
 
             if (applies)
-                column[k][i] = value = value - t[k] * v[i];
+                x[k][i] = value = value - t[k] * v[i];
             sums[k] = sums[k] + reflector * value;
         }
     }
 }
 
-/* Inner products of count columns with reflector j, reflector j - 1 applied to them before; the
- * reflector is divided by its norm on the way where that is wanted. */
+/* Inner products of count columns with reflector j, reflector j - 1 applied to them before. */
 INLINE void sweep_some(int count, int divides, struct factorisation *qr, ptrdiff_t j,
                        ptrdiff_t first)
 {
-    vector *w = qr->column[j], norm = -qr->diagonal[j], sums[MOST_SWEPT] = {{0}};
-    vector *const *column = qr->column + first, *t = qr->multiplier + first;
+    vector sums[MOST_SWEPT] = {{0}};
 
-    if (j > 0) {
-        const vector *v = qr->column[j - 1];
-
-        sweep_rows(count, 0, 1, j, j + 1, v, w, norm, column, t, sums);
-        sweep_rows(count, divides, 1, j + 1, qr->m, v, w, norm, column, t, sums);
+    if (j > 0) { /* the leading element is not divided */
+        sweep_rows(count, 0, 1, qr, j, first, j, j + 1, sums);
+        sweep_rows(count, divides, 1, qr, j, first, j + 1, qr->m, sums);
     } else {
-        sweep_rows(count, 0, 0, 0, 1, NULL, w, norm, column, t, sums);
-        sweep_rows(count, divides, 0, 1, qr->m, NULL, w, norm, column, t, sums);
+        sweep_rows(count, 0, 0, qr, j, first, 0, 1, sums);
+        sweep_rows(count, divides, 0, qr, j, first, 1, qr->m, sums);
     }
     for (int k = 0; k < count; k++)
-        t[k] = sums[k] / w[j];
+        qr->multiplier[first + k] = sums[k] / qr->column[j][j];
 }
 
 /* The columns after j, the right-hand side the last of them. */

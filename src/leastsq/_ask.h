@@ -9,7 +9,6 @@
 void leastsq_default_epsfcn(void *workspace, double epsfcn);
 int leastsq_block_is_sound(void *workspace, size_t size);
 
-
 typedef struct {
     int telling;     /* a call of tell is under way */
     size_t size;     /* of the block in bytes */

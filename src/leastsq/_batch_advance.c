@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STOPPED = -2 }; /* ier of a solve that was not finished */
+enum { UNFINISHED = -2 }; /* ier of a solve that was stopped, as in _outcome.py */
 
 /* The inverse of J^T J of a slot that has converged, or NaNs. */
 static void store_covariance(const Batch *batch, const leastsq_view *view, int known,
@@ -46,7 +46,7 @@ static void store_results(const Batch *batch, int slot, int stopped, int evaluat
     converged = finite && view.info >= LEASTSQ_CONVERGED_REDUCTION &&
                 view.info <= LEASTSQ_ORTHOGONAL_RESIDUAL;
     norm = leastsq_enorm(batch->m, view.fvec);
-    results->ier[problem] = stopped ? STOPPED : view.info;
+    results->ier[problem] = stopped ? UNFINISHED : view.info;
     results->nfev[problem] = view.nfev;
     results->njev[problem] = view.njev;
     results->ssq[problem] = evaluated ? norm * norm : (double)NAN;

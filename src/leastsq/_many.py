@@ -122,7 +122,7 @@ def leastsq_many(
         If an argument is of a wrong kind or out of range, if the first residual is no array of
         floats, or if M < N.
     ValueError
-        If shapes do not broadcast, workers is no number of them, workers returns other than one
+        If shapes do not broadcast, workers is neither -1 nor positive or returns other than one
         result a task in their order, the first result has a wrong shape, a vectorized func gives a
         problem other residuals among others than alone, or for NaNs where nan_policy is "raise".
     NotImplementedError
@@ -186,9 +186,9 @@ def leastsq_many(
         weights_shape=None if problems.weights is None else problems.weights.shape,
     )
     run = Vectorized(options) if vectorized else OneByOne(options)
-    fits = Fits(run, problems)
     with _shown(progress, problems.count) as report:
-        ended(fits, sent(fits, team, size, report))
+        fits = Fits(run, problems, report)
+        ended(fits, sent(fits, team, size))
     result = fits.result()
     masked = (result.ier == IMPROPER_INPUT) & fits.blank.reshape(problems.shape)
     if not (result.success | masked).all():

@@ -57,7 +57,7 @@ class Task:
         return Done(int(self.tile.flat[0]), self.part, self.run.errors, stopped)
 
     def fit_apart(self, report: Report, look: Callable[[], None] | None = None) -> "Done":
-        """Do so with nothing to write to that others have, or this task if it is tried again.
+        """Fit private copies, so that neither others nor a second try of this task interfere.
 
         Look is called before every call of a user's function; it may raise Enough.
         """
@@ -67,8 +67,7 @@ class Task:
         run.errors = {}
         self.tile.protect()
         part = Results(self.part.x.copy(), run.options.cov)
-        with np.errstate(**self.errstate):
-            return Task(run, self.tile, part, self.errstate).fit(report)
+        return Task(run, self.tile, part, self.errstate).fit(report)
 
     def __getstate__(self) -> tuple[Any, ...]:
         strides = [getattr(arg, "strides", None) for arg in self.run.options.args]
@@ -96,9 +95,10 @@ class Done:
 class Fits:
     """All problems and their results."""
 
-    def __init__(self, run: Run, problems: Problems) -> None:
+    def __init__(self, run: Run, problems: Problems, report: Report) -> None:
         self.run = run
         self.problems = problems
+        self.report = report
         x = np.empty((*problems.shape, problems.n))
         x[...] = problems.starts
         self.every = Results(x.reshape(-1, problems.n), run.options.cov)
@@ -107,7 +107,9 @@ class Fits:
         """Problems whose weights are all 0."""
         self.done = 0
         """How many have ended."""
-        self.errstate = np.geterr()
+        self.errstate = {  # a callback stays here
+            kind: "warn" if how in ("call", "log") else how for kind, how in np.geterr().items()
+        }
 
     def tasks(self, cut: Cut | None) -> Iterator[Task]:
         """Go through the problems, task by task; without a cut a tile is one."""
@@ -155,10 +157,12 @@ class Fits:
         if self.run.m > 0:
             return 0
         part = self._results_of(tile)
-        begun = self.run.find_m(tile, part)
+        try:
+            begun = self.run.find_m(tile, part, lambda some: self.report(self.done + some))
+        finally:
+            self.errors |= self.run.errors
+            self._store(tile, part)
         self.done += begun
-        self.errors |= self.run.errors
-        self._store(tile, part)
         if self.run.m > 0 and self.problems.weights is None:
             failed = self.every.ier == STOPPED_BY_EXCEPTION
             self.every.dof[failed] = self.run.m - self.problems.n
@@ -180,7 +184,7 @@ class Fits:
 
 
 def own(arg: Any, strides: tuple[int, ...] | None = None) -> Any:  # noqa: ANN401  (anything)
-    """Return a copy of an array that can be written to, laid out alike, or with strides given.
+    """Return a copy of an array if it is writable, laid out alike or with strides given.
 
     Other strides would be other paths through BLAS, and other bits.
     """

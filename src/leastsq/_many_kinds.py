@@ -29,7 +29,7 @@ MAPPED_BY_MALLOC = 16384
 KEPT_BY_MALLOC = 65536
 """Numbers of a vectorized call where malloc keeps what is freed; more do not pay."""
 TEMPORARIES = 16
-"""Arrays of so many numbers that a vectorized function may have at once."""
+"""Arrays of KEPT_BY_MALLOC numbers that a vectorized function may have at once."""
 GUARD = 1e4
 """Relative errors by which a row of several may differ from the same alone."""
 
@@ -116,7 +116,7 @@ class Vectorized(Run):
         except RefusedNanError:
             raise
         except Exception:
-            if unproved and not self._takes_two(asked, request, column):
+            if unproved and not self.later and not self._takes_two(asked, request, column):
                 raise
             return False
         if unproved and request == Request.RESIDUAL:

@@ -1,8 +1,10 @@
 """Threads and processes of our own, for the tasks of leastsq_many."""
 
+import contextvars
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -31,7 +33,7 @@ class Threads:
         self.executor.shutdown(cancel_futures=True)
 
     def submit(self, task: Task) -> Future[Done]:
-        return self.executor.submit(self._fit, task)
+        return self.executor.submit(contextvars.copy_context().run, self._fit, task)
 
     def done(self, task: Task) -> int:
         return self.counts.get(int(task.tile.flat[0]), 0)
@@ -59,7 +61,8 @@ class Processes:
     def __init__(self, count: int) -> None:
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        self.executor = ProcessPoolExecutor(count, context, _prepare)
+        most = 61 if sys.platform == "win32" else count  # the system's limit
+        self.executor = ProcessPoolExecutor(min(count, most), context, _prepare)
 
     def __enter__(self) -> Self:
         return self

@@ -107,7 +107,9 @@ class Run(ABC):
         self.first: Vector | None = None
         """Residual of the first problem of the next tile, by which m was found."""
         self.proved = False
-        """Whether func has been seen to keep problems apart, or another run looks after that."""
+        """Whether func has been seen to keep problems apart."""
+        self.later = False
+        """Whether other tasks' problems come before: a wrong shape is then a fit's own affair."""
 
     @abstractmethod
     def _slots(self) -> int:
@@ -150,10 +152,10 @@ class Run(ABC):
         self.first = None
 
     def for_a_task(self) -> Self:
-        """Return a run for some of the problems; what is done once, the first of them does."""
+        """Return a run for some of the problems; those that follow are later."""
         run = copy.copy(self)
         run.errors = {}
-        self.first, self.proved = None, True
+        self.first, self.later = None, True
         return run
 
     def watched(self, look: Callable[[], None]) -> Self:
@@ -207,7 +209,7 @@ class Run(ABC):
             (ftol, xtol, gtol, limit, factor, scale, self.epsfcn or 0.0), part.arrays(),
         )  # fmt: skip
 
-    def find_m(self, tile: Tile, part: Results) -> int:
+    def find_m(self, tile: Tile, part: Results, report: Report) -> int:
         """Evaluate problems until one has a residual; return how many before it have ended.
 
         That one becomes the first problem to fit.
@@ -234,6 +236,7 @@ class Run(ABC):
                     raise
                 self.keep(tile, problem, error)
                 part.ier[problem], part.nfev[problem] = STOPPED_BY_EXCEPTION, 1
+                report(problem + 1)
                 continue
             self._know_m(fvec.size)
             self.epsfcn = relative if self.epsfcn is None else self.epsfcn
@@ -268,7 +271,7 @@ class Run(ABC):
         self.m = m
 
     def keep(self, tile: Tile, problem: int, error: Exception) -> None:
-        """Remember an exception, if there are not too many already, without its traceback."""
+        """Remember a copy of an exception, if there are not too many already."""
         if len(self.errors) < MOST_ERRORS:
             self.errors[self.place(tile, problem)] = _portable(error)
 
@@ -296,14 +299,14 @@ class RefusedNanError(ValueError):
 
 def _portable(error: Exception) -> Exception:
     """Return a copy of an exception whose traceback is a note; or RuntimeError, if it has none."""
-    try:
+    text = f"{type(error).__name__}, whose text cannot be had"  # whatever its class does to it
+    with contextlib.suppress(Exception):
         text = "".join(traceback.format_exception(error))
+    with contextlib.suppress(Exception):
         twin = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
         if type(twin) is type(error):
             twin.add_note(text)
             return twin
-    except Exception:  # whatever its class does to it
-        text = f"{type(error).__name__}, whose text cannot be had"
     lines = traceback.format_exception_only(type(error), None)
     with contextlib.suppress(Exception):
         lines = traceback.format_exception_only(error)

@@ -15,9 +15,11 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex
 
+import numpy as np
+
 from leastsq._checks import as_c_int
 from leastsq._many_fits import Cut, Done, Fits, Task
-from leastsq._many_run import Enough, Report, Run
+from leastsq._many_run import Enough, Run
 from leastsq._workers import Workers, mapped
 
 if TYPE_CHECKING:
@@ -29,15 +31,15 @@ Lists = Generator[list[tuple[Task, Done]], None, None]
 Flight = deque[tuple[Task, "Future[Done]"]]
 
 MOST_TASKS = 32
-"""In flight together."""
+"""In flight together, unless a pool of ours has more workers."""
 MOST_BYTES = 64_000_000
-"""Of these, with their results."""
+"""In flight together, results counted."""
 LEAST_VECTORIZED = 1024
 """Fits of a task below which a vectorized call has fewer rows than pay."""
-TASKS_A_THREAD = 8
+TASKS_A_WORKER = 8
 """So that none waits long for the last."""
 BETWEEN_REPORTS = 0.1
-"""Seconds."""
+"""Seconds after which progress is told while a task goes on."""
 
 
 def team_of(workers: SupportsIndex | Workers) -> int | Workers:
@@ -56,21 +58,21 @@ def team_of(workers: SupportsIndex | Workers) -> int | Workers:
     return count
 
 
-def sent(fits: Fits, team: int | Workers, chunksize: int | None, report: Report) -> Lists:
+def sent(fits: Fits, team: int | Workers, chunksize: int | None) -> Lists:
     """Go through the tasks as workers and func have it."""
     if team == 1 or fits.problems.count == 0:
-        return in_turn(fits, report)
+        return in_turn(fits)
     if not isinstance(team, int):
-        return in_waves(fits, _cut(fits, chunksize, 1), report, team)
+        return in_waves(fits, _cut(fits, chunksize, 1), team)
     from leastsq import _many_pools  # multiprocessing takes a while to import
 
     threads = fits.run.vectorized or not getattr(sys, "_is_gil_enabled", lambda: True)()
     cut = _cut(fits, chunksize, team, sends=not threads)
     team = min(team, math.ceil(fits.problems.count / cut.size))
     if threads:
-        return through(fits, cut, report, _many_pools.Threads(team))
+        return through(fits, cut, _many_pools.Threads(team), team)
     _require_portable(fits.run, team)
-    return through(fits, cut, report, _many_pools.Processes(team))
+    return through(fits, cut, _many_pools.Processes(team), team)
 
 
 def _cut(fits: Fits, chunksize: int | None, workers: int, sends: bool = True) -> Cut:
@@ -79,10 +81,9 @@ def _cut(fits: Fits, chunksize: int | None, workers: int, sends: bool = True) ->
         return Cut(chunksize, even=False)
     count = fits.problems.count
     least = min(LEAST_VECTORIZED if fits.run.vectorized else 1, math.ceil(count / workers))
-    size = max(least, math.ceil(count / (MOST_TASKS if sends else TASKS_A_THREAD * workers)))
-    if sends:
-        size = min(size, MOST_BYTES // (MOST_TASKS * fits.problems.bytes_each))
-    return Cut(max(1, size), even=True)
+    tasks = max(TASKS_A_WORKER * workers, MOST_TASKS if sends else 1)
+    most = MOST_BYTES // (max(workers + 1, MOST_TASKS if sends else 1) * fits.problems.bytes_each)
+    return Cut(max(1, min(max(least, math.ceil(count / tasks)), most)), even=True)
 
 
 def _require_portable(run: Run, workers: int) -> None:
@@ -112,25 +113,30 @@ def ended(fits: Fits, lists: Lists) -> None:
                 return
 
 
-def in_turn(fits: Fits, report: Report) -> Lists:
+def in_turn(fits: Fits) -> Lists:
     """Fit one task after the other here."""
     for task in fits.tasks(None):
-        yield [(task, task.fit(lambda some: report(fits.done + some)))]
-        report(fits.done)
+        yield [(task, task.fit(lambda some: fits.report(fits.done + some)))]
+        fits.report(fits.done)
+    fits.report(fits.done)
 
 
-def in_waves(fits: Fits, cut: Cut, report: Report, workers: Workers) -> Lists:
+def in_waves(fits: Fits, cut: Cut, workers: Workers) -> Lists:
     """Send lists of tasks through the user's map."""
     tasks = fits.tasks(cut)
     while wave := list(islice(tasks, _in_flight(fits, cut))):
         results = mapped(workers, finish, wave, "tasks")
-        yield [(task, _checked(task, done)) for done, task in zip(results, wave, strict=False)]
-        report(fits.done)
+        yield [  # results come first in zip: it is asked whether there are too many
+            (task, _checked(task, done)) for done, task in zip(results, wave, strict=False)
+        ]
+        fits.report(fits.done)
+    fits.report(fits.done)
 
 
 def finish(task: Task) -> Done:
     """Fit a task in another thread or process."""
-    return task.fit_apart(lambda done: None)
+    with np.errstate(**task.errstate):
+        return task.fit_apart(lambda done: None)
 
 
 def _checked(task: Task, done: object) -> Done:
@@ -173,13 +179,13 @@ class Pool(Protocol):
         ...
 
 
-def through(fits: Fits, cut: Cut, report: Report, pool: Pool) -> Lists:
-    """Keep some tasks in flight in a pool."""
+def through(fits: Fits, cut: Cut, pool: Pool, workers: int) -> Lists:
+    """Keep some tasks in flight in a pool, one more than it has workers at least."""
     flying: Flight = deque()
-    most = max(2, _in_flight(fits, cut))
+    most = max(workers + 1, _in_flight(fits, cut))
 
     def report_all() -> None:
-        report(fits.done + sum(pool.done(task) for task, _ in flying))
+        fits.report(fits.done + sum(pool.done(task) for task, _ in flying))
 
     with pool:
         try:
@@ -189,7 +195,7 @@ def through(fits: Fits, cut: Cut, report: Report, pool: Pool) -> Lists:
                     yield [_next(flying, report_all)]
             while flying:
                 yield [_next(flying, report_all)]
-            report(fits.done)
+            fits.report(fits.done)
         except Enough:
             pool.stop()
             yield [(task, future.result()) for task, future in flying if _has_result(future)]

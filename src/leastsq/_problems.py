@@ -65,7 +65,9 @@ class Rows:
         if self.index is None:
             return Rows(self.array[first:last], None, shared=False)
         used, index = np.unique(self.index[first:last], return_inverse=True)
-        return Rows(self.array[used], index, shared=False)
+        rows = self.array[used]
+        rows.flags.writeable = False
+        return Rows(rows, index, shared=False)
 
     def _places(self, problems: Index) -> Index:
         return problems if self.index is None else self.index[problems]
