@@ -232,9 +232,11 @@ if __name__ == "__main__":
 
 def run_mpi(script: Path, *arguments: str) -> str:
     """Run a script that starts processes by MPI; return what it prints, also if it hangs."""
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    modules = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with subprocess.Popen(  # noqa: S603
-        [sys.executable, script, *arguments], env=os.environ | {"PYTHONPATH": path},
+        [sys.executable, script, *arguments],
+        env=os.environ | {"PYTHONPATH": modules, "PATH": programs},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -312,6 +314,7 @@ def test_a_wrong_shape_in_a_later_task_is_that_fits_error(workers: object) -> No
     assert_same(got.x, leastsq_many(func, START, **options).x)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Python 3.11's
 @processes_of_ours
 def test_a_timeout_is_an_error_like_others() -> None:
     SlowToPickle.journeys = 0
