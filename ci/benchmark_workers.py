@@ -98,11 +98,12 @@ def _processes(effort: Effort) -> list[Line]:
 def _dask(effort: Effort) -> list[Line]:
     from distributed import Client, LocalCluster
 
-    make: Any = LocalCluster, Client  # untyped
-    cluster = make[0](
+    cluster_of: Any = LocalCluster  # untyped
+    client_of: Any = Client
+    cluster = cluster_of(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
     )
-    with _executor() as pool, cluster, make[1](cluster) as client:
+    with _executor() as pool, cluster, client_of(cluster) as client:
         workers = client.get_executor().map
         return _gain(effort, ONE_BY_ONE, False, PROCESSES, pool, workers)
 

@@ -25,7 +25,7 @@ run_suite() {
     quietly "$venv/bin/python" -m pip install --group test
     say "run the tests"
     "$venv/bin/python" -m pytest -q -o cache_dir="$PWD/$venv/.pytest_cache" \
-        --ignore=tests/test_downstream.py "${@:2}"
+        --timeout=600 --timeout-method=thread --ignore=tests/test_downstream.py "${@:2}"
 }
 
 # Runs a part, a command, into its log, which ends with a line for the summary.

@@ -9,7 +9,7 @@ module leastsq_batch
     use leastsq_enorm_module, only: column_norms
     use leastsq_fdjac2_module, only: relative_step, difference_step, difference_column
     use leastsq_levenberg_marquardt, only: resume, resume_with_norm, resume_with_factors
-    use leastsq_qrfac_module, only: lanes_scratch, factor_together
+    use leastsq_qrfac_module, only: most_lanes, lanes_scratch, factor_together
     use leastsq_solve, only: solve_arrays, wants_residual, wants_differences, wants_first_residual
     use leastsq_workspace, only: workspace_header, open_workspace, place_of_x, place_of_trial_x, &
                                  place_of_fvec, place_of_trial_fvec, place_of_fjac, place_of_qtf, &
@@ -19,8 +19,6 @@ module leastsq_batch
 
     public :: batch_points, batch_put, batch_column, batch_norms, batch_scratch, &
               batch_factor, batch_resume
-
-    integer, parameter :: most_together = 8  !! Jacobians that are factored at once
 
 contains
 
@@ -99,14 +97,14 @@ contains
 
     !> Factors the Jacobians of several blocks together; some may be left as they are.
     subroutine batch_factor(count, blocks, scratch, factored) bind(c, name="leastsq_batch_factor")
-        integer(c_int), value :: count                   !! number of blocks, <= most_together
+        integer(c_int), value :: count                   !! number of blocks, <= most_lanes
         type(c_ptr), intent(in) :: blocks(count)         !! the blocks, of one size
         real(wp), intent(inout) :: scratch(*)            !! as long as batch_scratch says
         integer(c_int), intent(out) :: factored(count)   !! 1 where it was done
 
-        type(lane) :: lanes(most_together)
+        type(lane) :: lanes(most_lanes)
         type(workspace_header), pointer :: header
-        integer :: place(most_together), i, taken
+        integer :: place(most_lanes), i, taken
 
         taken = 0
         do i = 1, count

@@ -13,7 +13,7 @@ module leastsq_qrfac_module
     implicit none(type, external)
     private
 
-    public :: qrfac, factor, lanes_scratch, factor_together
+    public :: qrfac, factor, most_lanes, lanes_scratch, factor_together
 
     real(wp), parameter :: downdate_trust = 0.05_wp  !! recompute when less of the norm is left
     integer, parameter :: most_lanes = 8            !! of a vector of any instruction set

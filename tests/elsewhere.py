@@ -27,7 +27,7 @@ def signed_decay(p: Array, y: Array, folder: Path) -> Array:
     return decay(p, y)
 
 
-def killed_decay(p: Array, y: Array, k: Array, marker: Path, parent: int) -> Array:
+def killed_decay(p: Array, y: Array, k: Array, marker: Path, parent: int, *_: object) -> Array:
     """Residuals of a decay; the process that has problem 40 first is killed."""
     if k == 40 and os.getpid() != parent and not marker.exists():
         marker.touch()
@@ -62,10 +62,20 @@ class SlowToPickle:
     journeys = 0
 
     def __getstate__(self) -> dict[str, object]:
-        type(self).journeys += 1
+        self.journeys += 1
         if self.journeys > 1:
             raise TimeoutError("a slow disk")
         return {}
+
+
+class SlowToUnpickle:
+    """An argument that a timeout meets where it arrives."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        raise TimeoutError("a slow disk")
 
 
 def ignoring(p: Array, y: Array, _: object) -> Array:
@@ -86,7 +96,7 @@ def signed_slow_decay(p: Array, y: Array, folder: Path) -> Array:
     return signed_decay(p, y, folder)
 
 
-def slow_decay(p: Array, y: Array, seconds: float) -> Array:
+def slow_decay(p: Array, y: Array, seconds: float, *_: object) -> Array:
     """Residuals of a decay that take their time."""
     time.sleep(seconds)
     return decay(p, y)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from asking import asks
 from decays import DATA, START, T, both, decay
+from engines import assert_equal
 from reference import assert_same, missing
 from support import Array
-from test_many_workers import assert_equal
 
 from leastsq import leastsq_many
 

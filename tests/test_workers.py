@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engines import dask
 from mgh import RUNS
-from reference import assert_same, bundled, missing
+from reference import assert_same, bundled
 from support import (
     START,
     Array,
@@ -143,21 +144,11 @@ def test_a_process_that_is_killed() -> None:
 
 def test_dask() -> None:
     """A real cluster on loopback, through the executor of its client."""
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        missing(f"distributed: {error}")
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
-            silence_logs=40,
-        ) as cluster,
-        Client(cluster) as client,
-    ):  # fmt: skip
-        got = leastsq(decay, START, workers=client.get_executor().map, full_output=True)
+    with dask() as workers:
+        got = leastsq(decay, START, workers=workers, full_output=True)
         assert_same(got, leastsq(decay, START, full_output=True))
         with pytest.raises(ZeroDivisionError, match="over there"):
-            leastsq(fail_elsewhere, START, os.getpid(), workers=client.get_executor().map)
+            leastsq(fail_elsewhere, START, os.getpid(), workers=workers)
 
 
 def test_what_workers_get() -> None:

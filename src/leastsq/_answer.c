@@ -122,13 +122,11 @@ static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n
                                 double *relative_error)
 {
     const npy_intp shape[2] = {1, LEASTSQ_ANY('M')};
-    double *p = leastsq_new_points(user, n, 1);
     PyObject *result, *row = NULL;
     PyArrayObject *array, *rows, *fvec;
 
-    if (p == NULL)
+    if (leastsq_new_point(user, x, n) < 0)
         return NULL;
-    memcpy(p, x, (size_t)n * sizeof(double));
     result = leastsq_call(user, user->func);
     array = result == NULL ? NULL : leastsq_as_array(result, leastsq_result);
     Py_XDECREF(result);

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,8 +44,6 @@ class Task:
     tile: Tile
     part: Results
     """Where the results go; their x is where to start."""
-    errstate: Mapping[str, Any]
-    """NumPy's, of the caller."""
 
     def fit(self, report: Report) -> "Done":
         """Fit them, or as many as report allows."""
@@ -67,14 +65,14 @@ class Task:
         run.errors = {}
         self.tile.protect()
         part = Results(self.part.x.copy(), run.options.cov)
-        return Task(run, self.tile, part, self.errstate).fit(report)
+        return Task(run, self.tile, part).fit(report)
 
     def __getstate__(self) -> tuple[Any, ...]:
         strides = [getattr(arg, "strides", None) for arg in self.run.options.args]
-        return self.run, self.tile, self.part.x, self.errstate, strides
+        return self.run, self.tile, self.part.x, strides
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.run, self.tile, x, self.errstate, strides = state
+        self.run, self.tile, x, strides = state
         self.part = Results(x, self.run.options.cov)
         args = map(own, self.run.options.args, strides)
         self.run.options = replace(self.run.options, args=tuple(args))
@@ -107,9 +105,6 @@ class Fits:
         """Problems whose weights are all 0."""
         self.done = 0
         """How many have ended."""
-        self.errstate = {  # a callback stays here
-            kind: "warn" if how in ("call", "log") else how for kind, how in np.geterr().items()
-        }
 
     def tasks(self, cut: Cut | None) -> Iterator[Task]:
         """Go through the problems, task by task; without a cut a tile is one."""
@@ -125,7 +120,7 @@ class Fits:
             for first in range(begun, total, step):
                 some = tile.part(first, min(first + step, total))
                 run = self.run if cut is None else self.run.for_a_task()
-                yield Task(run, some, self._results_of(some), self.errstate)
+                yield Task(run, some, self._results_of(some))
 
     def take(self, task: Task, done: Done) -> None:
         """Keep what has become of a task."""

@@ -3,18 +3,22 @@
 import contextvars
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Self
+from typing import Any, Self
 
 from leastsq._many_fits import Done, Task
 from leastsq._many_run import Enough
 from leastsq._many_workers import finish
 
 __all__ = ["Processes", "Threads"]
+
+PATIENCE = 0.5
+"""Seconds that an executor has to notice the end of its processes."""
 
 
 class Threads:
@@ -56,7 +60,11 @@ class Threads:
 
 
 class Processes:
-    """Processes, for functions of one point."""
+    """Processes, for functions of one point.
+
+    Tasks are pickled here: an executor whose processes are killed while its own thread meets an
+    error in pickling can wait for itself (Python 3.12).
+    """
 
     def __init__(self, count: int) -> None:
         methods = multiprocessing.get_all_start_methods()
@@ -72,22 +80,32 @@ class Processes:
     ) -> None:
         if isinstance(error, BrokenProcessPool):
             error.add_note(
-                "A process of leastsq_many has ended: it was killed, or could not import func, or "
-                'the program does not stand under `if __name__ == "__main__":`.'
+                "A process of leastsq_many has ended: it was killed, or the program does not stand "
+                'under `if __name__ == "__main__":`.'
             )
         if kind is not None:
             self.stop()
         self.executor.shutdown(cancel_futures=True)
 
     def submit(self, task: Task) -> Future[Done]:
-        return self.executor.submit(finish, task)
+        return self.executor.submit(_finish, pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
 
     def done(self, task: Task) -> int:
         return 0
 
     def stop(self) -> None:
-        for process in list((self.executor._processes or {}).values()):
+        inner: Any = self.executor
+        for process in list((inner._processes or {}).values()):
             process.kill()
+        manager = inner._executor_manager_thread
+        if manager is not None:
+            manager.join(PATIENCE)
+            if manager.is_alive():  # sending what no process reads (Python 3.11.2)
+                inner._call_queue._reader.close()
+
+
+def _finish(pickled: bytes) -> Done:
+    return finish(pickle.loads(pickled))  # noqa: S301  (ours)
 
 
 def _prepare() -> None:

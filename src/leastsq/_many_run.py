@@ -10,7 +10,7 @@ import functools
 import pickle
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -110,6 +110,8 @@ class Run(ABC):
         """Whether func has been seen to keep problems apart."""
         self.later = False
         """Whether other tasks' problems come before: a wrong shape is then a fit's own affair."""
+        self.errstate: Mapping[str, Any] = {}
+        """NumPy's of the caller, for where it does not hold by itself."""
 
     @abstractmethod
     def _slots(self) -> int:
@@ -155,6 +157,9 @@ class Run(ABC):
         """Return a run for some of the problems; those that follow are later."""
         run = copy.copy(self)
         run.errors = {}
+        run.errstate = {  # a callback stays here
+            kind: "warn" if how in ("call", "log") else how for kind, how in np.geterr().items()
+        }
         self.first, self.later = None, True
         return run
 

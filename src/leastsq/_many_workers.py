@@ -135,7 +135,7 @@ def in_waves(fits: Fits, cut: Cut, workers: Workers) -> Lists:
 
 def finish(task: Task) -> Done:
     """Fit a task in another thread or process."""
-    with np.errstate(**task.errstate):
+    with np.errstate(**task.run.errstate):
         return task.fit_apart(lambda done: None)
 
 

@@ -65,6 +65,16 @@ double *leastsq_new_points(UserFunctions *user, npy_intp n, npy_intp k)
     return PyArray_DATA((PyArrayObject *)user->stack[LEASTSQ_POINT]);
 }
 
+int leastsq_new_point(UserFunctions *user, const double *x, npy_intp n)
+{
+    double *p = leastsq_new_points(user, n, 1);
+
+    if (p == NULL)
+        return -1;
+    memcpy(p, x, (size_t)n * sizeof(double));
+    return 0;
+}
+
 PyArrayObject *leastsq_call_vectorized(UserFunctions *user, PyObject *function, int ndim,
                                        const npy_intp *shape, const char *which)
 {
@@ -82,12 +92,10 @@ PyArrayObject *leastsq_call_vectorized(UserFunctions *user, PyObject *function, 
 static int vectorized_residual(UserFunctions *user, int m, int n, const double *x, double *fvec)
 {
     const npy_intp shape[2] = {1, m};
-    double *p = leastsq_new_points(user, n, 1);
     PyArrayObject *row;
 
-    if (p == NULL)
+    if (leastsq_new_point(user, x, n) < 0)
         return -1;
-    memcpy(p, x, (size_t)n * sizeof(double));
     row = leastsq_call_vectorized(user, user->func, 2, shape, LEASTSQ_FUNC_VECTORIZED);
     if (row == NULL)
         return -1;
@@ -101,12 +109,10 @@ static int vectorized_jacobian(UserFunctions *user, const double *x, npy_intp m,
                                double *fjac)
 {
     const npy_intp rows[3] = {1, m, n}, columns[3] = {n, 1, m};
-    double *p = leastsq_new_points(user, n, 1);
     PyArrayObject *jacobian;
 
-    if (p == NULL)
+    if (leastsq_new_point(user, x, n) < 0)
         return -1;
-    memcpy(p, x, (size_t)n * sizeof(double));
     jacobian = leastsq_call_vectorized(user, user->dfun, 3, user->transposed ? columns : rows,
                                        LEASTSQ_DFUN_VECTORIZED);
     if (jacobian == NULL)

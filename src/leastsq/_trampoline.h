@@ -32,6 +32,9 @@ void leastsq_release(UserFunctions *user);
  * exception. */
 double *leastsq_new_points(UserFunctions *user, npy_intp n, npy_intp k);
 
+/* The same for one point, x; 0, or -1 with an exception. */
+int leastsq_new_point(UserFunctions *user, const double *x, npy_intp n);
+
 /* Calls func or dfun with stack[LEASTSQ_POINT] and the extra arguments. Python functions look for
  * signals themselves; after other callables it is done here. */
 PyObject *leastsq_call(UserFunctions *user, PyObject *function);
