@@ -81,15 +81,17 @@ class Vectorized(Run):
 
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
         wanting = _minpack.batch_wanting(batch)
-        if len(wanting) == 1 and len(wanting[0][1]) == 1:
-            ((_, (slot,), (problem,)),) = wanting
-            self._finish(batch, tile, int(slot), int(problem))
+        if not wanting:
             return
-        for request, slots, problems in wanting:
-            most = self._fitting(self.m * (self.options.n if request == Request.JACOBIAN else 1))
-            for first in range(0, len(slots), most):
-                part = slice(first, first + most)
-                self._answer_some(_Asked(batch, tile, slots[part], problems[part]), request)
+        # What most of them want, and no more: calls are then full, as slots fall into step.
+        request, slots, problems = max(wanting, key=lambda wanted: len(wanted[1]))
+        if len(wanting) == len(slots) == 1:
+            self._finish(batch, tile, int(slots[0]), int(problems[0]))
+            return
+        most = self._fitting(self.m * (self.options.n if request == Request.JACOBIAN else 1))
+        for first in range(0, len(slots), most):
+            part = slice(first, first + most)
+            self._answer_some(_Asked(batch, tile, slots[part], problems[part]), request)
 
     def _answer_some(self, asked: "_Asked", request: int) -> None:
         """Answer slots that want the same."""

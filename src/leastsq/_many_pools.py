@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
 from typing import Any, Self
 
 from leastsq._many_fits import Done, Task
@@ -67,10 +68,8 @@ class Processes:
     """
 
     def __init__(self, count: int) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         most = 61 if sys.platform == "win32" else count  # the system's limit
-        self.executor = ProcessPoolExecutor(min(count, most), context, _prepare)
+        self.executor = ProcessPoolExecutor(min(count, most), _context(), _prepare)
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +101,19 @@ class Processes:
             manager.join(PATIENCE)
             if manager.is_alive():  # sending what no process reads (Python 3.11.2)
                 inner._call_queue._reader.close()
+
+
+def _context() -> BaseContext:
+    """Return how processes start: from one that has us loaded, where there is such."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    loaded = getattr(forkserver._forkserver, "_preload_modules", ["__main__"])
+    if __name__ not in loaded:
+        context.set_forkserver_preload([*loaded, __name__])
+    return context
 
 
 def _finish(pickled: bytes) -> Done:

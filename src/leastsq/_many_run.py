@@ -119,7 +119,7 @@ class Run(ABC):
 
     @abstractmethod
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        """Answer every slot."""
+        """Answer slots, some at least."""
 
     @abstractmethod
     def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:

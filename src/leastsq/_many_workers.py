@@ -30,7 +30,9 @@ __all__ = ["ended", "finish", "sent", "team_of"]
 Lists = Generator[list[tuple[Task, Done]], None, None]
 Flight = deque[tuple[Task, "Future[Done]"]]
 
-MOST_TASKS = 32
+TASKS = 32
+"""That are sent, where that is enough for all workers and not too much memory."""
+MOST_TASKS = 2 * TASKS
 """In flight together, unless a pool of ours has more workers."""
 MOST_BYTES = 64_000_000
 """In flight together, results counted."""
@@ -81,8 +83,8 @@ def _cut(fits: Fits, chunksize: int | None, workers: int, sends: bool = True) ->
         return Cut(chunksize, even=False)
     count = fits.problems.count
     least = min(LEAST_VECTORIZED if fits.run.vectorized else 1, math.ceil(count / workers))
-    tasks = max(TASKS_A_WORKER * workers, MOST_TASKS if sends else 1)
-    most = MOST_BYTES // (max(workers + 1, MOST_TASKS if sends else 1) * fits.problems.bytes_each)
+    tasks = max(TASKS_A_WORKER * workers, TASKS if sends else 1)
+    most = MOST_BYTES // (max(workers + 1, TASKS if sends else 1) * fits.problems.bytes_each)
     return Cut(max(1, min(max(least, math.ceil(count / tasks)), most)), even=True)
 
 
