@@ -100,7 +100,7 @@ def leastsq_many(
         start afresh: func must be that of a module, or of a program whose doings stand under
         ``if __name__ == "__main__":``. Or the map of an executor or a cluster
         (``ProcessPoolExecutor.map``, loky's, ``client.get_executor().map`` of Dask, that of
-        ``mpi4py.futures``), which is called with lists of tasks, at most 32 and some 64 MB each
+        ``mpi4py.futures``), which is called with lists of tasks, at most 64 and some 64 MB each
         time; a worker that dies is the engine's error, or its own retry, but
         `multiprocessing.Pool` waits for it for ever. Arrays in args that can be written to are
         copied for each task. The bits are the same whatever fits.
