@@ -7,6 +7,7 @@ where the C and Fortran library is.
 
 from leastsq import minpack
 from leastsq._asktell import LevenbergMarquardt
+from leastsq._compiled import CompiledResidual
 from leastsq._config import __version__, get_include, get_library_dir, show_config
 from leastsq._driver import IntermediateResult
 from leastsq._leastsq import leastsq
@@ -15,6 +16,7 @@ from leastsq._many_result import LeastsqManyResult
 from leastsq._outcome import InfoDict
 
 __all__ = [
+    "CompiledResidual",
     "InfoDict",
     "IntermediateResult",
     "LeastsqManyResult",

@@ -63,58 +63,79 @@ static int answer_differences(UserFunctions *user, Solve *solve, const leastsq_v
 }
 
 /* The same by a call a column. */
-static int answer_columns(UserFunctions *user, Solve *solve, const leastsq_view *view)
+static int answer_columns(UserFunctions *user, Solve *solve, const leastsq_view *view,
+                          double *point)
 {
-    double *point = PyMem_New(double, view->n);
     int status = 0;
 
-    if (point == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
     for (int j = 0; j < view->n && status == 0; j++) {
         leastsq_difference_point(solve->block, j, point);
         status = leastsq_residual(user, view->m, view->n, point, view->residual, 0);
         if (status == 0)
             leastsq_difference_column(solve->block, j, view->residual);
     }
-    PyMem_Free(point);
     return status;
 }
 
-static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view)
+/* Answers a request; point is scratch. */
+static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view, double *point)
 {
     if (view->request == LEASTSQ_WANTS_RESIDUAL)
         return leastsq_residual(user, view->m, view->n, view->point, view->residual, 0);
     if (view->request == LEASTSQ_WANTS_JACOBIAN)
         return leastsq_jacobian(user, view->point, view->m, view->n, view->jacobian);
     return user->vectorized ? answer_differences(user, solve, view)
-                            : answer_columns(user, solve, view);
+                            : answer_columns(user, solve, view, point);
 }
 
-/* answer(solve, func, args, dfun, transposed, vectorized, to_the_end) -> what is wanted next
- * Answers one request, or all that come. */
+/* Answers one request, or all that come: what is wanted next, or -1 with an exception. */
+static int go_on(UserFunctions *user, Solve *solve, int to_the_end, double *point)
+{
+    leastsq_view view;
+    int request;
+
+    do {
+        int flag = 0;
+
+        leastsq_inspect(solve->block, &view);
+        if (answer(user, solve, &view, point) < 0) {
+            if (user->compiled == NULL || user->compiled->interrupted)
+                return -1;
+            flag = -1;
+        }
+        request = leastsq_resume(solve->block, flag);
+    } while (to_the_end && request != LEASTSQ_WANTS_NOTHING);
+    return request;
+}
+
+/* answer(solve, func, args, dfun, transposed, vectorized, to_the_end) -> what is wanted next */
 PyObject *leastsq_py_answer(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Solve *solve = leastsq_solve_of("answer", args, nargs, 7);
     UserFunctions user;
     leastsq_view view;
-    int status, request;
+    double *point;
+    int request;
 
     if (solve == NULL ||
         leastsq_prepare(&user, args[1], args[3] == Py_None ? NULL : args[3], args[2]) < 0)
         return NULL;
     user.transposed = args[4] == Py_True;
     user.vectorized = args[5] == Py_True;
-    do {
-        leastsq_inspect(solve->block, &view);
-        status = answer(&user, solve, &view);
-        if (status < 0)
-            break;
-        request = leastsq_resume(solve->block, 0);
-    } while (args[6] == Py_True && request != LEASTSQ_WANTS_NOTHING);
+    leastsq_inspect(solve->block, &view);
+    point = PyMem_New(double, view.n);
+    if (point == NULL) {
+        leastsq_release(&user);
+        return PyErr_NoMemory();
+    }
+    if (user.compiled != NULL)
+        leastsq_compiled_enter(user.compiled);
+    request = go_on(&user, solve, args[6] == Py_True, point);
+    if (user.compiled != NULL)
+        leastsq_compiled_leave(user.compiled);
+    PyMem_Free(point);
     leastsq_release(&user);
-    return status < 0 ? NULL : PyLong_FromLong(request);
+    return request < 0 ? NULL : PyLong_FromLong(request);
 }
 
 /* The first residual of a vectorized func, (1, m): as leastsq_first_residual. */

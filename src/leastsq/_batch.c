@@ -121,8 +121,7 @@ static npy_intp take_weights(Batch *batch, const double *weights, int *proper)
     return batch->m;
 }
 
-/* Begins a problem in the next slot, or ends it where there are too few samples. */
-static void begin(Batch *batch, npy_int64 problem, const double *x, const double *weights)
+void leastsq_slot_begin(Batch *batch, npy_int64 problem, const double *x, const double *weights)
 {
     const int slot = batch->active;
     int proper;
@@ -160,8 +159,8 @@ PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args
     count = PyArray_SIZE((PyArrayObject *)args[1]);
     Py_BEGIN_ALLOW_THREADS
     for (npy_intp i = 0; i < count && batch->active < batch->slots; i++)
-        begin(batch, problems[i], x + i * batch->n,
-              weights == NULL ? NULL : weights + i * batch->m);
+        leastsq_slot_begin(batch, problems[i], x + i * batch->n,
+                           weights == NULL ? NULL : weights + i * batch->m);
     Py_END_ALLOW_THREADS
     return PyLong_FromLong(batch->active);
 }

@@ -8,6 +8,7 @@
 #define LEASTSQ_BATCH_H
 
 #include "_results.h"
+#include "_trampoline.h"
 #include "leastsq.h"
 
 /* Of the core, fortran/batch.f90, which says what they do. */
@@ -62,6 +63,19 @@ Batch *leastsq_batch_of_capsule(PyObject *capsule);
  * are not as many arguments as are wanted. */
 Batch *leastsq_batch_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
                         Py_ssize_t wanted);
+
+/* Begins a problem in the next slot, or ends it where there are too few samples. */
+void leastsq_slot_begin(Batch *batch, npy_int64 problem, const double *x, const double *weights);
+
+/* Answers a slot's request by functions of one point; 0, or -1 if they raise or fail. */
+int leastsq_slot_answer(UserFunctions *user, Batch *batch, int slot);
+
+/* Goes on with those slots from first to last that have an answer, and ends what has ended: then
+ * the last slot in use, which must have been seen to already, takes the place. */
+void leastsq_slots_advance(Batch *batch, int first, int last);
+
+/* A problem whose residual at the start has a NaN that is refused, or -1. */
+npy_int64 leastsq_refused_problem(const Batch *batch);
 
 /* How many samples have a weight that is not zero, and whether all are finite and none negative. */
 npy_intp leastsq_count_samples(const double *weights, int m, int *proper);

@@ -121,6 +121,13 @@ static void resume_slot(Batch *batch, int slot)
         batch->answer[slot] = UNANSWERED;
 }
 
+void leastsq_slots_advance(Batch *batch, int first, int last)
+{
+    factor_jacobians(batch, first, last);
+    for (int slot = last - 1; slot >= first; slot--)
+        resume_slot(batch, slot);
+}
+
 /* How many slots may be resumed until somebody looks for an interrupt: some 20 ms of work. */
 static int slots_between_signals(const Batch *batch)
 {
@@ -143,9 +150,7 @@ PyObject *leastsq_py_batch_advance(PyObject *Py_UNUSED(self), PyObject *capsule)
         stop = slot - slots_between_signals(batch);
         stop = stop > 0 ? stop : 0;
         Py_BEGIN_ALLOW_THREADS
-        factor_jacobians(batch, stop, slot);
-        for (int i = slot - 1; i >= stop; i--)
-            resume_slot(batch, i);
+        leastsq_slots_advance(batch, stop, slot);
         Py_END_ALLOW_THREADS
         if (PyErr_CheckSignals() < 0)
             return NULL;

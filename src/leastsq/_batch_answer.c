@@ -134,13 +134,12 @@ static void take_residuals(Batch *batch, npy_intp count, const npy_int32 *slot, 
     }
 }
 
-/* A problem whose residual at the start has a NaN that is refused, or -1. */
-static PyObject *refused_problem(const Batch *batch)
+npy_int64 leastsq_refused_problem(const Batch *batch)
 {
     for (int slot = 0; slot < batch->active; slot++)
         if (batch->answer[slot] == HAS_NAN)
-            return PyLong_FromLongLong(batch->problem[slot]);
-    return PyLong_FromLong(-1);
+            return batch->problem[slot];
+    return -1;
 }
 
 /* batch_put(batch, slots, column, result) -> a problem whose residual is refused, or -1
@@ -164,7 +163,7 @@ PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args,
     take_residuals(batch, shape[0], numbers(args[1]), column, PyArray_DATA(rows));
     Py_END_ALLOW_THREADS
     Py_DECREF(rows);
-    return refused_problem(batch);
+    return PyLong_FromLongLong(leastsq_refused_problem(batch));
 }
 
 /* Takes the Jacobians of k slots, (k, m, n) or by_columns (n, k, m). */
@@ -261,6 +260,12 @@ static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
     return 0;
 }
 
+int leastsq_slot_answer(UserFunctions *user, Batch *batch, int slot)
+{
+    return batch->request[slot] == LEASTSQ_WANTS_JACOBIAN ? answer_jacobian(user, batch, slot)
+                                                          : answer_residuals(user, batch, slot);
+}
+
 /* batch_call(batch, slot, func, args, dfun, transposed, vectorized) -> a problem that is refused,
  * or -1. Answers a slot alone until its solve has ended. */
 PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
@@ -276,9 +281,7 @@ PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args
     user.vectorized = args[6] == Py_True;
     slot = (int)PyLong_AsLong(args[1]);
     do {
-        status = batch->request[slot] == LEASTSQ_WANTS_JACOBIAN
-                     ? answer_jacobian(&user, batch, slot)
-                     : answer_residuals(&user, batch, slot);
+        status = leastsq_slot_answer(&user, batch, slot);
         if (status < 0 || batch->answer[slot] != ANSWERED)
             break;
         batch->request[slot] = leastsq_batch_resume(block_of(batch, slot), 0, batch->norm[slot], 0);
@@ -287,5 +290,5 @@ PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args
     if (batch->request[slot] == LEASTSQ_WANTS_NOTHING)
         batch->answer[slot] = ANSWERED;
     leastsq_release(&user);
-    return status < 0 ? NULL : refused_problem(batch);
+    return status < 0 ? NULL : PyLong_FromLongLong(leastsq_refused_problem(batch));
 }

@@ -15,20 +15,22 @@ import numpy.typing as npt
 
 from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector, require_bundled, require_callable
+from leastsq._compiled import CompiledResidual
 from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
 from leastsq._workers import Workers, mapped
 
 if sys.version_info >= (3, 14):
     import annotationlib
 
-__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "solve"]
+__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "solve", "solve_compiled"]
 
 Residual = Callable[..., npt.ArrayLike]
 Callback = Callable[..., object]
 Outcome = tuple[int, bool, int, int, Vector, Matrix, Permutation, Vector]
 
-Functions = tuple[Residual, tuple[Any, ...], Residual | None, bool, bool]
-"""func, its extra arguments, Dfun, whether Dfun returns (N, M), and whether they are vectorized."""
+Functions = tuple[Any, tuple[Any, ...], Residual | None, bool, bool]
+"""func (a compiled one as it is bound), its extra arguments, Dfun, whether Dfun returns (N, M), and
+whether they are vectorized."""
 Numbers = tuple[float, float, float, int, float, Vector | None]
 """ftol, xtol, gtol, evaluations allowed, factor, diag."""
 
@@ -93,7 +95,6 @@ def solve(
     """Do as `_minpack.solve` does, x becoming the solution; info is -2 where callback stopped."""
     func, args, dfun, _, vectorized = functions
     _check(callback, workers, vectorized)
-    progress = None if callback is None else _Progress(callback)
     fvec, relative_error = _minpack.first_residual(func, x, args, vectorized)
     state = None
     if x.size > 0:
@@ -101,8 +102,49 @@ def solve(
         state = _minpack.begin(x, fvec.size, dfun is not None, *numbers, step_from)
     if state is None or _minpack.status(state)[0] == Request.NOTHING:
         return _improper(functions, x, fvec)
+    return _finish(state, _minpack.put(state, 0, fvec), functions, x, callback, workers)
+
+
+def solve_compiled(
+    functions: tuple[CompiledResidual, tuple[Any, ...], Any, bool],
+    x: Vector,
+    numbers: Numbers,
+    epsfcn: float | None,
+    callback: Callback | None,
+) -> tuple[Outcome, int]:
+    """Do the same for a compiled residual; return also what it has returned if it was negative."""
+    _check(callback, None, False)
+    func, args, dfun, transposed = functions
+    m, n, state = func.m, x.size, None
+    if n > 0:
+        m, relative_error = func.first(x, func.ready(args, dfun, transposed))
+        bound = func.bind(m, n, args, dfun, transposed)
+        analytic = func.jacobian or dfun is not None
+        step_from = relative_error if epsfcn is None else epsfcn
+        state = _minpack.begin(x, m, analytic, *numbers, step_from)
+    request = Request.NOTHING if state is None else _minpack.status(state)[0]
+    if request == Request.NOTHING:
+        zeros = np.zeros(m), np.zeros((n, m)), np.zeros(n, np.int32), np.zeros(n)
+        return (IMPROPER_INPUT, True, 0, 0, *zeros), 0
+    outcome = _finish(state, request, (bound, (), None, False, False), x, callback, None)
+    value, point = _minpack.last_call(bound)
+    if value < 0 and func.numba:
+        func.raise_again(point, func.ready(args, dfun, transposed), m, dfun)
+    return outcome, value
+
+
+def _finish(
+    state: object,
+    request: int,
+    functions: Functions,
+    x: Vector,
+    callback: Callback | None,
+    workers: Workers | None,
+) -> Outcome:
+    """Answer all that a solve wants."""
+    func, args = functions[:2]
+    progress = None if callback is None else _Progress(callback)
     at_once, stopped = callback is None and workers is None, False
-    request = _minpack.put(state, 0, fvec)
     while request != Request.NOTHING and not stopped:
         if request == Request.DIFFERENCES and workers is not None:
             request = _put_differences(state, _Evaluation(func, args), workers)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from leastsq import _driver, _minpack
 from leastsq._checks import Vector, settings
+from leastsq._compiled import CompiledResidual, refuse_beside_compiled
 from leastsq._driver import Callback, Residual
 from leastsq._outcome import (
     IMPROPER_INPUT,
@@ -24,7 +25,7 @@ __all__ = ["leastsq"]
 
 @overload
 def leastsq(
-    func: Residual,
+    func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object = (),
     Dfun: Residual | None = None,
@@ -44,7 +45,7 @@ def leastsq(
 ) -> tuple[Vector, int]: ...
 @overload
 def leastsq(
-    func: Residual,
+    func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object = (),
     Dfun: Residual | None = None,
@@ -64,7 +65,7 @@ def leastsq(
 ) -> FullOutput: ...
 @overload
 def leastsq(
-    func: Residual,
+    func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object,
     Dfun: Residual | None,
@@ -84,7 +85,7 @@ def leastsq(
 ) -> FullOutput: ...
 @overload
 def leastsq(
-    func: Residual,
+    func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object = (),
     Dfun: Residual | None = None,
@@ -103,7 +104,7 @@ def leastsq(
     vectorized: object = False,
 ) -> tuple[Vector, int] | FullOutput: ...
 def leastsq(
-    func: Residual,
+    func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object = (),
     Dfun: Residual | None = None,
@@ -241,13 +242,23 @@ def leastsq(
     ([5.0, 0.5], True)
     """
     full_output, col_deriv = bool(full_output), bool(col_deriv)
+    analytic = Dfun is not None
+    if isinstance(func, CompiledResidual):
+        refuse_beside_compiled(func, Dfun, vectorized, workers)
+        analytic = analytic or func.jacobian
     x, ftol, xtol, gtol, limit, epsfcn, factor, scale, shown_maxfev = settings(
-        x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, Dfun is not None
+        x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
     if not isinstance(args, tuple):
         args = (args,)
 
-    if callback is None and workers is None and not vectorized:
+    value = 0
+    if isinstance(func, CompiledResidual):
+        (ier, finite, nfev, njev, fvec, fjac, ipvt, qtf), value = _driver.solve_compiled(
+            (func, args, Dfun, col_deriv), x, (ftol, xtol, gtol, limit, factor, scale), epsfcn,
+            callback,
+        )  # fmt: skip
+    elif callback is None and workers is None and not vectorized:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
             func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn
         )  # fmt: skip
@@ -261,11 +272,11 @@ def leastsq(
         warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
     if not full_output and ier in USABLE:
         return x, ier
-    message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev)
+    message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev, value)
     if ier == IMPROPER_INPUT:
         message = improper(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if full_output:
-        counted = None if Dfun is None else njev
+        counted = njev if analytic else None
         return full_output_of(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
     if ier == IMPROPER_INPUT:
         raise TypeError(message)

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq._checks import as_c_int, require_bundled, require_callable, settings
+from leastsq._compiled import CompiledResidual, is_numba, refuse_beside_compiled
 from leastsq._driver import Residual
+from leastsq._many_compiled import Compiled
 from leastsq._many_fits import Fits
 from leastsq._many_kinds import OneByOne, Vectorized
 from leastsq._many_result import LeastsqManyResult, summary
-from leastsq._many_run import Enough, Options
+from leastsq._many_run import Enough, Options, Run
 from leastsq._many_workers import ended, sent, team_of
 from leastsq._outcome import IMPROPER_INPUT, improper
 from leastsq._problems import Problems
@@ -25,7 +27,7 @@ NAN_POLICIES = ("propagate", "omit", "raise")
 
 
 def leastsq_many(
-    func: Residual,
+    func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     *,
     data: Any = (),  # noqa: ANN401  (whatever can be sliced)
@@ -160,14 +162,16 @@ def leastsq_many(
     """
     require_bundled("leastsq_many")
     problems = Problems(x0, data, weights)
-    analytic = Dfun is not None
+    if is_numba(func) and (Dfun is None or is_numba(Dfun)) and not vectorized:
+        func = CompiledResidual(func)
+    analytic = Dfun is not None or (isinstance(func, CompiledResidual) and func.jacobian)
     _, ftol, xtol, gtol, limit, epsfcn, factor, scale, _ = settings(
         np.zeros(problems.n), ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
     fault = improper(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if fault:
         raise TypeError(fault)
-    _check(func, Dfun, nan_policy)
+    _check(func, Dfun, nan_policy, vectorized)
     team = team_of(workers)
     size = None if chunksize is None else as_c_int("chunksize", chunksize)
     if size is not None and size < 1:
@@ -185,7 +189,7 @@ def leastsq_many(
         shape=problems.shape,
         weights_shape=None if problems.weights is None else problems.weights.shape,
     )
-    run = Vectorized(options) if vectorized else OneByOne(options)
+    run = _run(options, vectorized)
     with _shown(progress, problems.count) as report:
         fits = Fits(run, problems, report)
         ended(fits, sent(fits, team, size))
@@ -196,8 +200,18 @@ def leastsq_many(
     return result
 
 
-def _check(func: object, dfun: object, nan_policy: str) -> None:
-    require_callable("func", func)
+def _run(options: Options, vectorized: object) -> Run:
+    """Return the kind of run that a function takes."""
+    if isinstance(options.func, CompiledResidual):
+        return Compiled(options, options.func)
+    return Vectorized(options) if vectorized else OneByOne(options)
+
+
+def _check(func: object, dfun: object, nan_policy: str, vectorized: object) -> None:
+    if isinstance(func, CompiledResidual):
+        refuse_beside_compiled(func, dfun, vectorized)
+    else:
+        require_callable("func", func)
     if dfun is not None:
         require_callable("Dfun", dfun)
     if nan_policy not in NAN_POLICIES:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from leastsq._many_result import LeastsqManyResult
 from leastsq._many_run import (
     MOST_ERRORS,
-    STOPPED_BY_EXCEPTION,
     Enough,
     Report,
     Results,
     Run,
 )
+from leastsq._outcome import STOPPED
 from leastsq._problems import Problems, Tile
 
 __all__ = ["Cut", "Done", "Fits", "Task"]
@@ -159,7 +159,7 @@ class Fits:
             self._store(tile, part)
         self.done += begun
         if self.run.m > 0 and self.problems.weights is None:
-            failed = self.every.ier == STOPPED_BY_EXCEPTION
+            failed = self.every.ier == STOPPED
             self.every.dof[failed] = self.run.m - self.problems.n
         return begun
 

@@ -1,4 +1,4 @@
-"""The two kinds of run: functions of one point, and vectorized functions."""
+"""The two kinds of Python functions: those of one point, and vectorized ones."""
 
 import os
 from typing import Any
@@ -9,7 +9,8 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Vector
 from leastsq._driver import Request
-from leastsq._many_run import RefusedNanError, Report, Run
+from leastsq._many_python import PythonRun
+from leastsq._many_run import RefusedNanError, Report
 from leastsq._problems import Index, Tile
 
 __all__ = ["OneByOne", "Vectorized"]
@@ -34,16 +35,13 @@ GUARD = 1e4
 """Relative errors by which a row of several may differ from the same alone."""
 
 
-class OneByOne(Run):
+class OneByOne(PythonRun):
     """Functions of one point, which finish a slot before the next."""
 
     vectorized = False
 
     def _slots(self) -> int:
         return ONE_POINT
-
-    def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
-        return (*[rows.one(problem) for rows in tile.data], *self.options.args)
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
         return active if self.first is None else self._begin_with_known(batch, tile, self.first)
@@ -56,14 +54,15 @@ class OneByOne(Run):
                 report(done)
 
 
-class Vectorized(Run):
+class Vectorized(PythonRun):
     """Functions of several points, which are those of several problems."""
 
     vectorized = True
+    needs_python = False
     numbers = MAPPED_BY_MALLOC
     """That the arrays of a call may have."""
 
-    def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
+    def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         return (*_rows_of(tile, np.array([problem])), *self.options.args)
 
     def _slots(self) -> int:

@@ -1,17 +1,17 @@
 """How leastsq_many fits the problems of a tile: they go through the slots of a batch to their ends.
 
 The batch, _batch.c, says which slots want a residual or a Jacobian, and resumes them; how they are
-answered is the business of the two kinds of run in _many_kinds.py. A run can be sent elsewhere.
+answered is the business of the kinds of run: _many_python.py, _many_kinds.py, _many_compiled.py.
+A run can be sent elsewhere.
 """
 
 import contextlib
 import copy
-import functools
 import pickle
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -20,21 +20,21 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Vector
 from leastsq._driver import Numbers, Residual
-from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
+from leastsq._outcome import IMPROPER_INPUT, STOPPED, UNFINISHED
 from leastsq._problems import Index, Tile
 
 __all__ = [
-    "MOST_ERRORS", "STOPPED_BY_EXCEPTION", "Enough", "Options", "RefusedNanError", "Report",
+    "MOST_ERRORS", "WEIGHTS_AT_ONCE", "Enough", "Options", "RefusedNanError", "Report",
     "Results", "Run",
 ]  # fmt: skip
 
 Report = Callable[[int], None]
 """Gets the number of fits done; raises Enough where that is wished."""
 
-STOPPED_BY_EXCEPTION = -1
 MOST_ERRORS = 100
 MOST_BYTES = 64_000_000
 WEIGHTS_AT_ONCE = 1_000_000
+"""That are read together, whatever their type."""
 OMIT = 1  # of nan_policy
 
 
@@ -42,7 +42,8 @@ OMIT = 1  # of nan_policy
 class Options:
     """What the user chose, checked."""
 
-    func: Residual
+    func: Any
+    """A function, or a CompiledResidual."""
     dfun: Residual | None
     args: tuple[Any, ...]
     transposed: bool
@@ -94,10 +95,12 @@ class Results:
 
 
 class Run(ABC):
-    """What both kinds of run have in common."""
+    """What all kinds of run have in common."""
 
     vectorized: bool
     """Whether functions take several points at once."""
+    needs_python = True
+    """Whether an evaluation needs Python all the time: vectorized ones do not."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -105,7 +108,7 @@ class Run(ABC):
         self.epsfcn = options.epsfcn
         self.errors: dict[int | tuple[int, ...], Exception] = {}
         self.first: Vector | None = None
-        """Residual of the first problem of the next tile, by which m was found."""
+        """Residual of the first problem of the next tile, if m was found by it."""
         self.proved = False
         """Whether func has been seen to keep problems apart."""
         self.later = False
@@ -114,44 +117,27 @@ class Run(ABC):
         """NumPy's of the caller, for where it does not hold by itself."""
 
     @abstractmethod
-    def _slots(self) -> int:
-        """Return how many problems are in work together."""
-
-    @abstractmethod
-    def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        """Answer slots, some at least."""
-
-    @abstractmethod
-    def _arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
-        """Return what func gets of a problem alone after p."""
-
-    def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        """Look at slots that have been filled; return how many are still in use."""
-        return active
-
     def fit(self, tile: Tile, part: Results, report: Report) -> None:
-        """Take a tile's problems into the slots, one after the other, until all have ended.
+        """Fit a tile's problems, m being known. Enough leaves what there is."""
 
-        m is known. Enough leaves what there is.
-        """
-        begun, active, total = 0, 0, len(tile.flat)
-        slots = min(self._affordable(self._slots()), total)
-        batch = self._batch(slots, part)
-        try:
-            while begun < total or active > 0:
-                while begun < total and active < slots:
-                    some = np.arange(begun, min(begun + slots - active, total))
-                    weights = None if tile.weights is None else tile.weights.all_of(some)
-                    active = _minpack.batch_fill(batch, some, part.x[some], weights)
-                    begun += len(some)
-                    active = self._begin(batch, tile, active)
-                self._answer(batch, tile, begun - active, report)
-                active = _minpack.batch_advance(batch)
-                report(begun - active)
-        except Enough:
-            _minpack.batch_stop(batch)
-            raise
-        self.first = None
+    @abstractmethod
+    def watched(self, look: Callable[[], None]) -> Self:
+        """Return a run that looks for a stop often enough: where it reports, or more often."""
+
+    @property
+    def function(self) -> Residual:
+        """What Python calls."""
+        function: Residual = self.options.func
+        return function
+
+    @property
+    def analytic(self) -> bool:
+        """Whether Jacobians are the user's."""
+        return self.options.dfun is not None
+
+    def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
+        """Return what func gets of a problem alone after p."""
+        return (*[rows.one(problem) for rows in tile.data], *self.options.args)
 
     def for_a_task(self) -> Self:
         """Return a run for some of the problems; those that follow are later."""
@@ -163,53 +149,16 @@ class Run(ABC):
         self.first, self.later = None, True
         return run
 
-    def watched(self, look: Callable[[], None]) -> Self:
-        """Return a run that looks for a stop before every call of a user's function."""
-
-        def watch(function: Residual) -> Residual:
-            @functools.wraps(function)
-            def called(*args: Any) -> npt.ArrayLike:
-                look()
-                return function(*args)
-
-            return called
-
-        run, choice = copy.copy(self), self.options
-        dfun = None if choice.dfun is None else watch(choice.dfun)
-        run.options = replace(choice, func=watch(choice.func), dfun=dfun)
-        return run
-
-    def _begin_with_known(self, batch: object, tile: Tile, fvec: Vector) -> int:
-        """Hand over the residual that m was found by, so that it is evaluated once."""
-        self.first = None
-        ((_, slots, _),) = _minpack.batch_wanting(batch)
-        self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
-        return _minpack.batch_advance(batch)
-
-    def _finish(self, batch: object, tile: Tile, slot: int, problem: int) -> None:
-        """Answer a slot alone until its solve has ended."""
-        choice = self.options
-        args = self._arguments(tile, problem)
-        try:
-            refused = _minpack.batch_call(
-                batch, slot, choice.func, args, choice.dfun, choice.transposed, self.vectorized
-            )
-        except Exception as error:
-            self.keep(tile, problem, error)
-            _minpack.batch_fail(batch, slot)
-        else:
-            self.refuse_nan(tile, refused)
-
-    def _affordable(self, slots: int) -> int:
+    def affordable(self, slots: int) -> int:
         """Return so many slots, or as many as have room in 64 MB."""
         m, n = self.m, self.options.n
         return max(1, min(slots, MOST_BYTES // (8 * (m * n + 3 * m + 7 * n + 19))))
 
-    def _batch(self, slots: int, part: Results) -> object:
+    def batch(self, slots: int, part: Results) -> object:
         ftol, xtol, gtol, limit, factor, scale = self.options.numbers
         policy, weighted = self.options.nan_policy, self.options.weights_shape is not None
         return _minpack.batch(
-            slots, self.m, self.options.n, self.options.dfun is not None,
+            slots, self.m, self.options.n, self.analytic,
             weighted or policy == OMIT, policy,
             (ftol, xtol, gtol, limit, factor, scale, self.epsfcn or 0.0), part.arrays(),
         )  # fmt: skip
@@ -226,12 +175,12 @@ class Run(ABC):
                 x: Vector, *args: object, raised: list[Exception] = raised
             ) -> npt.ArrayLike:
                 try:
-                    return self.options.func(x, *args)
+                    return self.function(x, *args)
                 except Exception as error:
                     raised.append(error)
                     raise
 
-            args = self._arguments(tile, problem)
+            args = self.arguments(tile, problem)
             try:
                 fvec, relative = _minpack.first_residual(
                     func, part.x[problem], args, self.vectorized
@@ -240,10 +189,10 @@ class Run(ABC):
                 if not raised:
                     raise
                 self.keep(tile, problem, error)
-                part.ier[problem], part.nfev[problem] = STOPPED_BY_EXCEPTION, 1
+                part.ier[problem], part.nfev[problem] = STOPPED, 1
                 report(problem + 1)
                 continue
-            self._know_m(fvec.size)
+            self.know_m(fvec.size)
             self.epsfcn = relative if self.epsfcn is None else self.epsfcn
             self.first = fvec
             return problem
@@ -266,7 +215,7 @@ class Run(ABC):
             part.ier[some[~proper]] = IMPROPER_INPUT
             yield from some[proper].tolist()
 
-    def _know_m(self, m: int) -> None:
+    def know_m(self, m: int) -> None:
         shape = self.options.weights_shape
         if shape is not None and shape[-1] != m:
             raise ValueError(

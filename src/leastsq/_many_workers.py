@@ -36,7 +36,7 @@ MOST_TASKS = 2 * TASKS
 """In flight together, unless a pool of ours has more workers."""
 MOST_BYTES = 64_000_000
 """In flight together, results counted."""
-LEAST_VECTORIZED = 1024
+LEAST_WITHOUT_PYTHON = 1024
 """Fits of a task below which a vectorized call has fewer rows than pay."""
 TASKS_A_WORKER = 8
 """So that none waits long for the last."""
@@ -68,7 +68,7 @@ def sent(fits: Fits, team: int | Workers, chunksize: int | None) -> Lists:
         return in_waves(fits, _cut(fits, chunksize, 1), team)
     from leastsq import _many_pools  # multiprocessing takes a while to import
 
-    threads = fits.run.vectorized or not getattr(sys, "_is_gil_enabled", lambda: True)()
+    threads = not fits.run.needs_python or not getattr(sys, "_is_gil_enabled", lambda: True)()
     cut = _cut(fits, chunksize, team, sends=not threads)
     team = min(team, math.ceil(fits.problems.count / cut.size))
     if threads:
@@ -82,7 +82,7 @@ def _cut(fits: Fits, chunksize: int | None, workers: int, sends: bool = True) ->
     if chunksize is not None:
         return Cut(chunksize, even=False)
     count = fits.problems.count
-    least = min(LEAST_VECTORIZED if fits.run.vectorized else 1, math.ceil(count / workers))
+    least = min(1 if fits.run.needs_python else LEAST_WITHOUT_PYTHON, math.ceil(count / workers))
     tasks = max(TASKS_A_WORKER * workers, TASKS if sends else 1)
     most = MOST_BYTES // (max(workers + 1, TASKS if sends else 1) * fits.problems.bytes_each)
     return Cut(max(1, min(max(least, math.ceil(count / tasks)), most)), even=True)

@@ -47,7 +47,7 @@ def points(solve: object, /) -> _Array: ...
 def put(solve: object, j: int, result: object, /) -> int: ...
 def answer(
     solve: object,
-    func: Callable[..., Any],
+    func: object,
     args: tuple[Any, ...],
     dfun: Callable[..., Any] | None,
     transposed: bool,
@@ -62,6 +62,19 @@ def results(
 ) -> tuple[int, bool, int, int, _Array, _Array, _Array, _Index, _Array]: ...
 def save(solve: object, /) -> tuple[npt.NDArray[np.uint8], _Array | None]: ...
 def restore(block: npt.NDArray[np.uint8], factors: _Array | None, /) -> object | None: ...
+def compiled(
+    address: int,
+    jacobian: bool,
+    m: int,
+    n: int,
+    p: int,
+    block: npt.NDArray[np.uintp] | None,
+    rows: tuple[tuple[int, int, int, _Problems | None], ...],
+    keep: object,
+    /,
+) -> object: ...
+def last_call(compiled: object, /) -> tuple[int, _Array]: ...
+def capsule(capsule: object, /) -> tuple[int, str | None, int]: ...
 def batch(
     slots: int,
     m: int,
@@ -93,6 +106,15 @@ def batch_call(
     vectorized: bool,
     /,
 ) -> int: ...
+def batch_run(
+    batch: object,
+    compiled: object,
+    next: int,
+    end: int,
+    first: int,
+    weights: _Array | None,
+    /,
+) -> tuple[int, int, int, int]: ...
 def batch_advance(batch: object, /) -> int: ...
 def batch_stop(batch: object, /) -> None: ...
 def covariance(fjac: _Array, ipvt: _Index, /) -> _Array | None: ...

@@ -8,11 +8,11 @@ from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector
 
 __all__ = [
-    "IMPROPER_INPUT", "MESSAGES", "UNFINISHED", "USABLE", "FullOutput", "InfoDict", "full_output",
-    "improper", "not_finite",
+    "IMPROPER_INPUT", "MESSAGES", "STOPPED", "UNFINISHED", "USABLE", "FullOutput", "InfoDict",
+    "full_output", "improper", "not_finite",
 ]  # fmt: skip
 
-UNFINISHED, IMPROPER_INPUT = -2, 0
+UNFINISHED, STOPPED, IMPROPER_INPUT = -2, -1, 0
 SUCCESS = range(1, 5)
 USABLE = {*SUCCESS, UNFINISHED}
 """Endings that need no warning, and with which cov_x is defined."""
@@ -22,6 +22,7 @@ REDUCTION = (
 )
 MESSAGES = {
     UNFINISHED: "`callback` raised `StopIteration`.",
+    STOPPED: "The compiled residual returned {4:d}.",
     IMPROPER_INPUT: "Improper input parameters.",
     1: REDUCTION,
     2: "The relative error between two consecutive iterates is at most {1:f}",
@@ -36,7 +37,7 @@ MESSAGES = {
     8: "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
     "  the Jacobian to machine precision.",
 }
-"""By exit code, to be formatted with ftol, xtol, gtol and maxfev."""
+"""By exit code, to be formatted with ftol, xtol, gtol, maxfev and a negative value."""
 
 
 class InfoDict(TypedDict, total=False):

@@ -1,7 +1,8 @@
-/* Calls the user's Python functions from the core.
+/* Calls the user's functions from the core.
  *
- * The GIL is kept throughout. x goes out and residuals come back as copies: neither side can see
- * the other's memory. An exception ends the solve through a negative flag and stays set. */
+ * The GIL is kept throughout Python functions. x goes out and residuals come back as copies:
+ * neither side sees the other's memory. An exception ends the solve by a negative flag and
+ * stays set. */
 #include "_trampoline.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@ int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObjec
 {
     Py_ssize_t extra = PyTuple_GET_SIZE(args);
 
-    *user = (UserFunctions){.func = func, .dfun = dfun, .nargs = (size_t)extra + 1};
+    *user = (UserFunctions){.func = func, .dfun = dfun, .nargs = (size_t)extra + 1,
+                            .compiled = leastsq_compiled_of(func)};
     user->stack = PyMem_New(PyObject *, extra + 2);
     if (user->stack == NULL) {
         PyErr_NoMemory();
@@ -146,6 +148,8 @@ int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int P
         user->have_fvec = 0;
         return 0;
     }
+    if (user->compiled != NULL)
+        return leastsq_compiled_residual(user->compiled, m, n, x, fvec);
     if (user->vectorized)
         return vectorized_residual(user, m, n, x, fvec);
     result = call(user, user->func, x, n);
@@ -161,6 +165,8 @@ int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp 
     PyObject *result;
     int status;
 
+    if (user->compiled != NULL)
+        return leastsq_compiled_jacobian(user->compiled, (int)m, (int)n, x, fjac);
     if (user->vectorized)
         return vectorized_jacobian(user, x, m, n, fjac);
     result = call(user, user->dfun, x, n);

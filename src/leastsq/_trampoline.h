@@ -1,7 +1,8 @@
-/* The user's Python functions as the core calls them. */
+/* The user's functions as the core calls them. */
 #ifndef LEASTSQ_TRAMPOLINE_H
 #define LEASTSQ_TRAMPOLINE_H
 
+#include "_compiled.h"
 #include "_results.h"
 
 /* What is of a wrong shape, in an error. */
@@ -14,6 +15,7 @@ enum { LEASTSQ_POINT = 1 };
 typedef struct {
     PyObject *func;
     PyObject *dfun;
+    Compiled *compiled; /* instead of both, or NULL */
     PyObject **stack; /* a free place, the point (ours), then the extra arguments (borrowed) */
     PyArray_Descr *descr; /* type of x as it was made; only compared */
     size_t nargs;     /* x and the extra arguments */

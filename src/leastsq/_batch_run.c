@@ -1,0 +1,85 @@
+/* Many fits of a compiled residual: slots are filled, answered and resumed without Python. */
+#include "_batch.h"
+#include "_methods.h"
+
+/* Problems that are still to begin, the first of those that have their weights here, these, and
+ * what is found out on the way: a problem whose function has failed, or -1. */
+typedef struct {
+    npy_int64 next, end, first;
+    const double *weights;
+    npy_int64 failed;
+} Queue;
+
+static void fill(Batch *batch, Queue *queue)
+{
+    for (; batch->active < batch->slots && queue->next < queue->end; queue->next++)
+        leastsq_slot_begin(batch, queue->next, batch->results.x + queue->next * batch->n,
+                           queue->weights == NULL
+                               ? NULL
+                               : queue->weights + (queue->next - queue->first) * batch->m);
+}
+
+/* Answers some slots, up to one that fails; 0, or -1 if one does. */
+static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
+                        npy_int64 *failed)
+{
+    for (int slot = first; slot < last; slot++) {
+        if (batch->answer[slot] != UNANSWERED)
+            continue;
+        leastsq_compiled_problem(user->compiled, batch->problem[slot]);
+        if (leastsq_slot_answer(user, batch, slot) == 0)
+            continue;
+        if (!user->compiled->interrupted) {
+            batch->answer[slot] = FAILED;
+            *failed = batch->problem[slot];
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* Goes round the slots, as many at a time as are factored together, until all problems have ended,
+ * others should have a turn, or one has failed. */
+static void run(UserFunctions *user, Batch *batch, Queue *queue)
+{
+    for (;;) {
+        fill(batch, queue);
+        if (batch->active == 0)
+            return;
+        for (int last = batch->active, first; last > 0; last = first) {
+            first = last > MOST_TOGETHER ? last - MOST_TOGETHER : 0;
+            if (answer_slots(user, batch, first, last, &queue->failed) < 0 ||
+                (batch->nan_policy == RAISE && leastsq_refused_problem(batch) >= 0))
+                return;
+            leastsq_slots_advance(batch, first, last);
+            if (user->compiled->late)
+                return;
+        }
+    }
+}
+
+/* batch_run(batch, compiled, next, end, first, weights)
+ *     -> next problem to begin, slots in use, a problem whose residual is refused or -1, one whose
+ *        function has failed or -1
+ * Problems from next to end are begun when there is room. weights: rows from problem first on, or
+ * None. */
+PyObject *leastsq_py_batch_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    Batch *batch = leastsq_batch_of("batch_run", args, nargs, 6);
+    UserFunctions user = {0};
+    Queue queue;
+
+    if (batch == NULL)
+        return NULL;
+    user.compiled = leastsq_compiled_of(args[1]);
+    queue = (Queue){PyLong_AsLongLong(args[2]), PyLong_AsLongLong(args[3]),
+                    PyLong_AsLongLong(args[4]), numbers(args[5]), -1};
+    leastsq_compiled_enter(user.compiled);
+    run(&user, batch, &queue);
+    leastsq_compiled_leave(user.compiled);
+    if (user.compiled->interrupted)
+        return NULL;
+    return Py_BuildValue("LiLL", (long long)queue.next, batch->active,
+                         (long long)leastsq_refused_problem(batch),
+                         (long long)queue.failed);
+}

@@ -1,0 +1,50 @@
+/* A compiled residual as a solve calls it: neither Python nor the GIL is needed.
+ *
+ * It gets a pointer p: to data, or to a block of words, some of which are pointers to the rows of
+ * one problem of many. From time to time the GIL is taken to look for an interrupt. */
+#ifndef LEASTSQ_COMPILED_H
+#define LEASTSQ_COMPILED_H
+
+#include "_results.h"
+#include "leastsq.h"
+
+/* An array with a row a problem. */
+typedef struct {
+    Py_ssize_t word;        /* of the block that points to the row; -1: p does */
+    char *rows;
+    npy_intp stride;        /* in bytes; 0 where all problems share one row */
+    const npy_int64 *index; /* which row is a problem's, or NULL: one each, in order */
+} ProblemRows;
+
+typedef struct {
+    leastsq_func_mn residual;
+    leastsq_funcder_mn both; /* residual and Jacobian, instead */
+    void *p, **block;
+    npy_intp n;
+    double *scratch;         /* x of the last call, fvec, fjac: n + m + m*n numbers */
+    int value;               /* the negative one that it has returned, or 0 */
+    int interrupted;         /* an exception is set */
+    int late;                /* it is time to return to Python */
+    int calls, calls_left;   /* between looks at the clock */
+    double looked, sliced;   /* seconds: when that was, and when the GIL was taken */
+    PyThreadState *thread;
+    PyObject *keep;          /* what owns the memory */
+    Py_ssize_t nrows;
+    ProblemRows rows[];
+} Compiled;
+
+/* What a capsule holds, or NULL without an exception if it is none of these. */
+Compiled *leastsq_compiled_of(PyObject *function);
+
+/* Lets p be that of a problem. */
+void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem);
+
+/* Gives up the GIL, for any number of calls, and takes it again. */
+void leastsq_compiled_enter(Compiled *compiled);
+void leastsq_compiled_leave(Compiled *compiled);
+
+/* The residual or the Jacobian at x; 0, or -1: value or interrupted says why. */
+int leastsq_compiled_residual(Compiled *compiled, int m, int n, const double *x, double *fvec);
+int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x, double *fjac);
+
+#endif

@@ -1,0 +1,98 @@
+"""The third kind of run: compiled residuals, which are answered without Python."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from leastsq import _minpack
+from leastsq._checks import Vector
+from leastsq._compiled import CompiledResidual
+from leastsq._driver import Residual
+from leastsq._many_run import (
+    MOST_ERRORS,
+    WEIGHTS_AT_ONCE,
+    Enough,
+    Options,
+    Report,
+    Results,
+    Run,
+)
+from leastsq._problems import Tile
+
+__all__ = ["Compiled"]
+
+SLOTS = 64
+"""Whose blocks stay in a processor's cache."""
+
+
+class Compiled(Run):
+    """Compiled residuals: slots are filled, answered and resumed in one native call."""
+
+    vectorized = False
+    needs_python = False
+
+    def __init__(self, options: Options, func: CompiledResidual) -> None:
+        super().__init__(options)
+        self.compiled = func
+
+    @property
+    def function(self) -> Residual:
+        function: Residual = self.compiled.function
+        return function
+
+    @property
+    def analytic(self) -> bool:
+        return self.compiled.jacobian or super().analytic
+
+    def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
+        choice = self.options
+        args = super().arguments(tile, problem)
+        return self.compiled.ready(args, choice.dfun, choice.transposed)
+
+    def find_m(self, tile: Tile, part: Results, report: Report) -> int:
+        if self.compiled.numba:
+            return super().find_m(tile, part, report)
+        self.know_m(self.compiled.m)
+        return 0
+
+    def know_m(self, m: int) -> None:
+        self.compiled.require_m(m)
+        super().know_m(m)
+
+    def fit(self, tile: Tile, part: Results, report: Report) -> None:
+        total, choice = len(tile.flat), self.options
+        bound = self.compiled.bind(
+            self.m, choice.n, choice.args, choice.dfun, choice.transposed, tile.data
+        )
+        batch = self.batch(min(self.affordable(SLOTS), total), part)
+        length = total if tile.weights is None else max(1, WEIGHTS_AT_ONCE // self.m)
+        try:
+            for first in range(0, total, length):
+                some = np.arange(first, min(first + length, total))
+                weights = None if tile.weights is None else tile.weights.all_of(some)
+                begun, active, end = first, 1, first + len(some)
+                while begun < end or active > 0:
+                    begun, active, refused, failed = _minpack.batch_run(
+                        batch, bound, begun, end, first, weights
+                    )
+                    self.refuse_nan(tile, refused)
+                    if failed >= 0:
+                        self._keep_failure(tile, failed, _minpack.last_call(bound)[1])
+                    report(begun - active)
+        except Enough:
+            _minpack.batch_stop(batch)
+            raise
+
+    def watched(self, look: Callable[[], None]) -> Self:
+        return self  # it reports often enough
+
+    def _keep_failure(self, tile: Tile, problem: int, x: Vector) -> None:
+        """Find out what a numba function raised, unless enough is known."""
+        if not self.compiled.numba or len(self.errors) >= MOST_ERRORS:
+            return
+        args = self.arguments(tile, problem)
+        try:
+            self.compiled.raise_again(x, args, self.m, self.options.dfun)
+        except Exception as error:
+            self.keep(tile, problem, error)
