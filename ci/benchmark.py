@@ -22,6 +22,7 @@ from pathlib import Path
 
 import benchmark_asking
 import benchmark_builds
+import benchmark_compiled
 import benchmark_footprint
 import benchmark_many
 import benchmark_report as report
@@ -49,6 +50,7 @@ def main() -> None:
                 *benchmark_asking.rows(),
                 *benchmark_many.rows(),
                 *benchmark_workers.rows(),
+                *benchmark_compiled.rows(),
                 *benchmark_footprint.rows(options.wheel),
             ]
         )

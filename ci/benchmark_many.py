@@ -1,7 +1,6 @@
 """Rows for many fits: leastsq_many beside loops over SciPy's leastsq and over ours."""
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.optimize
 from benchmark_fits import FITS, START, decay, decays
-from benchmark_timing import Effort, Group, Line, Row, Seconds, amount, compared
+from benchmark_timing import Effort, Group, Line, Row, amount, compared, race
 
 import leastsq
 
@@ -89,21 +88,6 @@ def rows() -> list[Row]:
     ]
 
 
-def _race(rounds: int, *contenders: tuple[Callable[[], Any], int]) -> list[Seconds]:
-    """Return each contender's seconds a fit, of which it makes so many, in every round."""
-    found = []
-    for function, _ in contenders:
-        function()
-    for _ in range(rounds):
-        turns = []
-        for function, fits in contenders:
-            start = time.perf_counter()
-            function()
-            turns.append((time.perf_counter() - start) / fits)
-        found.append(turns)
-    return list(np.array(found).T)
-
-
 def _many(**options: Any) -> Callable[[], Any]:
     return functools.partial(leastsq.leastsq_many, decay, START, **options)
 
@@ -120,7 +104,7 @@ def _loop(
 
 def _vectorized(effort: Effort) -> list[Line]:
     data = decays()
-    ours, theirs = _race(
+    ours, theirs = race(
         effort.rounds,
         (_many(data=data, vectorized=True), FITS),
         (_loop(scipy.optimize.leastsq, data[:LOOPED], decay, START), LOOPED),
@@ -130,7 +114,7 @@ def _vectorized(effort: Effort) -> list[Line]:
 
 def _looped(effort: Effort) -> list[Line]:
     data = decays()[:LOOPED]
-    ours, theirs = _race(
+    ours, theirs = race(
         effort.rounds,
         (_many(data=data), LOOPED),
         (_loop(leastsq.leastsq, data, decay, START), LOOPED),
@@ -147,7 +131,7 @@ def _gaussian(effort: Effort) -> list[Line]:
     loop = _loop(
         scipy.optimize.leastsq, data[: LOOPED // 2], spot, SPOT, Dfun=spot_slopes, col_deriv=True
     )
-    ours, theirs = _race(effort.rounds, (many, len(data)), (loop, LOOPED // 2))
+    ours, theirs = race(effort.rounds, (many, len(data)), (loop, LOOPED // 2))
     return [compared(Group.MANY, "SciPy", ours, theirs, GAUSSIAN, "seconds a fit")]
 
 
@@ -157,7 +141,7 @@ def _growth(effort: Effort) -> list[Line]:
         (_many(data=Repeated(base[: min(size, 1000)], size), vectorized=True, cov=False), size)
         for size in sizes
     ]
-    times = _race(min(effort.rounds, 3), *contenders)
+    times = race(min(effort.rounds, 3), *contenders)
     note = ", ".join(f"{1e6 * np.median(seconds):.1f}" for seconds in times) + " µs a fit"
     return [amount("", times[-1] / times[0], None, LINEAR, note)]
 
@@ -167,7 +151,7 @@ def _one(effort: Effort) -> list[Line]:
     points = int(leastsq.leastsq_many(decay, START, data=data, vectorized=True).nfev[0]) + 1
     start = np.array(START)[:, None, None]
     rounds = 20 * effort.rounds
-    whole, fit, vectorized, residuals = _race(
+    whole, fit, vectorized, residuals = race(
         rounds,
         (_many(data=data), 1),
         (_loop(leastsq.leastsq, data, decay, START), 1),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 __all__ = [
     "Effort", "Group", "Line", "Row", "Seconds", "Timer", "amount", "compared", "interleaved",
-    "quartiles", "repeated", "verdict",
+    "quartiles", "race", "repeated", "verdict",
 ]  # fmt: skip
 
 Seconds = npt.NDArray[np.float64]
@@ -76,6 +76,21 @@ class Row:
     group: Group
     run: Callable[[Effort], list[Line]]
     unit: str = "s"
+
+
+def race(rounds: int, *contenders: tuple[Callable[[], object], int]) -> list[Seconds]:
+    """Return each contender's seconds a fit, of which it makes so many, in every round."""
+    found = []
+    for function, _ in contenders:
+        function()
+    for _ in range(rounds):
+        turns = []
+        for function, fits in contenders:
+            start = time.perf_counter()
+            function()
+            turns.append((time.perf_counter() - start) / fits)
+        found.append(turns)
+    return list(np.array(found).T)
 
 
 def compared(

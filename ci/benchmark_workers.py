@@ -70,11 +70,12 @@ def _gain(
     ]
     found = []
     for round_ in range(min(effort.rounds, 7) + 1):
-        turns = []
-        for call in calls:
+        turns = [0.0] * len(calls)
+        for place in range(len(calls)):  # each is once the first: a processor that was idle is slow
+            which = (place + round_) % len(calls)
             start = time.perf_counter()
-            call()
-            turns.append(time.perf_counter() - start)
+            calls[which]()
+            turns[which] = time.perf_counter() - start
         if round_ > 0:
             found.append(turns)
     plain, ours, two = np.array(found).T

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the whole test suite against both builds, side by side, on one Python; then the programs that
 # use the wheel (ci/downstream.sh), unless there are arguments. The last line is the verdict.
-# usage: [PYTHON=...] [BUILDS="bundled system"] [LEASTSQ_SIMD=avx2] ci/test.sh [pytest arguments]
+# usage: [PYTHON=...] [BUILDS="system bundled"] [LEASTSQ_SIMD=avx2] ci/test.sh [pytest arguments]
 source "$(dirname "$0")/common.sh"
 
 # Job control: a background job would otherwise ignore SIGINT, which the tests raise.
 set -m
 
-read -ra builds <<<"${BUILDS:-bundled system}"
+read -ra builds <<<"${BUILDS:-system bundled}"
 declare -A logs jobs
 failed=()
 summary=()
@@ -59,13 +59,14 @@ for build in "${builds[@]}"; do
     run_part "$build" run_suite "$build" "$@" &
     jobs[$build]=$!
 done
-for build in "${builds[@]}"; do follow "$build"; done
+follow "${builds[0]}"
 if ! (($#)); then
     open_log downstream
     run_part downstream bash ci/downstream.sh &
     jobs[downstream]=$!
-    follow downstream
+    builds+=(downstream)
 fi
+for part in "${builds[@]:1}"; do follow "$part"; done
 
 say "summary, Python $version${LEASTSQ_SIMD:+, $LEASTSQ_SIMD}"
 printf '%s\n' "${summary[@]}"

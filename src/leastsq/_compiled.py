@@ -36,12 +36,14 @@ class CompiledResidual:
 
     Parameters
     ----------
-    function : numba cfunc, ctypes or cffi function pointer, PyCapsule, or scipy.LowLevelCallable
+    function : numba function or cfunc, ctypes or cffi pointer, PyCapsule, scipy.LowLevelCallable
+        A numba function is called like a Python one, ``function(x, *args)``, as is a Dfun of
+        numba's; they are compiled once for each types of args. A pointer is of a function
         ``int f(void *p, int m, int n, const double *x, double *fvec, int iflag)``, which writes
         the m residuals at x, shape (n,), to fvec. A negative value that it returns stops the solve
         with ier -1; callbacks for `scipy.ndimage` return 0 where they fail, which goes on here.
     m : int
-        The number of residuals.
+        The number of residuals; needed for a pointer alone.
     data : array or tuple of arrays, optional
         What p points to: one C-contiguous array of any dtype, which is used as it stands; of
         several, and with args, p is an array of pointers to them, the args' last. In `leastsq_many`

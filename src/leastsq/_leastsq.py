@@ -129,7 +129,7 @@ def leastsq(
 
     Parameters
     ----------
-    func : callable
+    func : callable or CompiledResidual
         ``func(x, *args)`` returns the M residuals at x, an array of shape (N,) and its own to
         keep or change. Any one-dimensional array_like of real numbers will do; a scalar is M = 1.
         M must not change and must be at least N.
@@ -196,7 +196,7 @@ def leastsq(
     ier : int
         The same as a number: 1 to 4 for a solution (see Warns for 4), 5 for maxfev calls, 6, 7
         and 8 for tolerances too small to be met, 0 for an argument out of range, -2 if the
-        callback stopped the solve.
+        callback stopped the solve, -1 if a compiled residual returned a negative value.
 
     Raises
     ------
@@ -215,11 +215,13 @@ def leastsq(
     Warns
     -----
     RuntimeWarning
-        If ier is 5 to 8, without full_output; and whenever the solve ended where x, the norm of
-        func(x), or an element or a column's norm of the Jacobian is not finite, often with ier 4.
+        If ier is 5 to 8 or -1, without full_output; and whenever the solve ended where x, the norm
+        of func(x), or an element or a column's norm of the Jacobian is not finite, often with ier
+        4.
 
     See Also
     --------
+    CompiledResidual : a func that needs no Python.
     LevenbergMarquardt : asks for residuals instead of calling a function; can be pickled.
 
     Notes

@@ -57,9 +57,11 @@ def leastsq_many(
 
     Parameters
     ----------
-    func : callable
+    func : callable or CompiledResidual
         ``func(p, *rows, *args)`` returns the M residuals of one problem at p, shape (N,), given its
         row of each array in data; rows are read-only. With vectorized it takes S problems at once.
+        A numba function is compiled into the run, which then needs neither Python nor the GIL,
+        unless vectorized, or a Dfun that is none of numba's, has it called from Python.
     x0 : array_like, shape B + (N,) or (N,)
         Where to start. Axes of length 1 are broadcast: (1, 1, N) starts every pixel alike. (N,)
         is one start for a batch of one axis, which data must have then.
@@ -98,9 +100,9 @@ def leastsq_many(
         As for `leastsq`; the same for all problems.
     workers : int or map-like callable, default 1
         How many fit at once, -1 for all cores: threads where Python is not needed most of the time
-        (vectorized, or free-threaded Python), otherwise processes, which end with the call. Those
-        start afresh: func must be that of a module, or of a program whose doings stand under
-        ``if __name__ == "__main__":``. Or the map of an executor or a cluster
+        (compiled, vectorized, or free-threaded Python), otherwise processes, which end with the
+        call. Those start afresh: func must be that of a module, or of a program whose doings
+        stand under ``if __name__ == "__main__":``. Or the map of an executor or a cluster
         (``ProcessPoolExecutor.map``, loky's, ``client.get_executor().map`` of Dask, that of
         ``mpi4py.futures``), which is called with lists of tasks, at most 64 and some 64 MB each
         time; a worker that dies is the engine's error, or its own retry, but
@@ -138,9 +140,10 @@ def leastsq_many(
 
     Notes
     -----
-    An exception of func ends that fit, with ier -1; the first hundred are in errors. Where a
-    vectorized func raises, the problems of that call are evaluated again one by one to find out
-    whose exception it is. KeyboardInterrupt and SystemExit end the run.
+    An exception of func, or a negative value of a compiled one, ends that fit, with ier -1; the
+    first hundred exceptions are in errors. Where a vectorized func raises, the problems of that
+    call are evaluated again one by one to find out whose exception it is. KeyboardInterrupt
+    and SystemExit end the run.
 
     References
     ----------

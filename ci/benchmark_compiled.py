@@ -1,0 +1,174 @@
+"""Rows for compiled residuals: beside the residual itself, and beside SciPy with the same one.
+
+As a program it prints how long a first call takes beyond the function's own compiling, and one of
+another function of the same types.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+from benchmark_fits import FITS, START, TIMES, decays
+from benchmark_timing import Effort, Group, Line, Row, amount, compared, race
+
+import leastsq
+
+__all__ = ["rows"]
+
+Vector = npt.NDArray[np.float64]
+Compiled = Callable[..., Any]
+
+FLOOR, MANY, ONE, SPOTS, FIRST = 2.1, 7.0, 0.25, 4.0, 0.2
+"""Targets."""
+LOOPED = 2000
+SIDE = 7
+SPOT = [80.0, 3.0, 3.0, 1.3, 1.3, 5.0]
+
+
+def rows() -> list[Row]:
+    """Return the rows of this module, none without numba."""
+    if find_spec("numba") is None:
+        return []
+    return [
+        Row("compiled floor", "Many exponentials of numba's, over the residual alone?",
+            Group.AMOUNTS, _floor),
+        Row("compiled many", "And how much faster than SciPy in a loop, with the same function?",
+            Group.MANY, _many),
+        Row("compiled one", "One call, beside SciPy's?", Group.SOLVES, _one),
+        Row("compiled spots", "7 x 7 spots, float32, four scratch arrays?", Group.MANY, _spots),
+        Row("compiled first", "A first call, beyond the function's own compiling?",
+            Group.AMOUNTS, _first),
+    ]  # fmt: skip
+
+
+def exponential() -> Compiled:
+    """Return the residual of a decay."""
+    import numba
+
+    @numba.njit
+    def residual(p: Any, y: Any, t: Any) -> Any:
+        out = np.empty(t.size)
+        for i in range(t.size):
+            out[i] = p[0] * np.exp(-p[1] * t[i]) + p[2] - y[i]
+        return out
+
+    compiled: Compiled = residual
+    return compiled
+
+
+def _floor(effort: Effort) -> list[Line]:
+    import numba
+
+    residual, data = exponential(), decays()[: FITS // 4]
+    fit = partial(leastsq.leastsq_many, residual, START, data=data, args=TIMES)
+    result = fit()
+
+    @numba.njit
+    def alone(data: Any, x: Any, nfev: Any, t: Any) -> float:
+        total = 0.0
+        for k in range(len(data)):
+            for _ in range(nfev[k]):
+                total += residual(x[k], data[k], t)[0]
+        return total
+
+    floor = partial(alone, data, result.x, result.nfev, TIMES)
+    ours, theirs = race(effort.rounds, (fit, len(data)), (floor, len(data)))
+    low, value, high = np.quantile(ours / theirs, [0.25, 0.5, 0.75])
+    medians = float(np.median(ours)), float(np.median(theirs))
+    return [Line("floor", *medians, value, low, high, FLOOR, "seconds a fit")]
+
+
+def _many(effort: Effort) -> list[Line]:
+    residual, data = exponential(), decays()[: FITS // 4]
+    fit = partial(leastsq.leastsq_many, residual, START, data=data, args=TIMES)
+
+    def loop() -> None:
+        for y in data[:LOOPED]:
+            scipy.optimize.leastsq(residual, START, (y, TIMES))
+
+    ours, theirs = race(effort.rounds, (fit, len(data)), (loop, LOOPED))
+    return [compared(Group.MANY, "SciPy", ours, theirs, MANY, "seconds a fit")]
+
+
+def _one(effort: Effort) -> list[Line]:
+    residual, y = exponential(), decays()[0].copy()
+    compiled = leastsq.CompiledResidual(residual)
+
+    def loop(solver: Callable[..., Any], func: object) -> None:
+        for _ in range(LOOPED):
+            solver(func, START, (y, TIMES))
+
+    ours, theirs = race(
+        effort.rounds,
+        (partial(loop, leastsq.leastsq, compiled), LOOPED),
+        (partial(loop, scipy.optimize.leastsq, residual), LOOPED),
+    )
+    return [compared(Group.SOLVES, "SciPy", ours, theirs, ONE)]
+
+
+def _spots(effort: Effort) -> list[Line]:
+    import numba
+
+    @numba.njit
+    def spot(p, image, axis, dx, dy, ex, ey):  # type: ignore[no-untyped-def]
+        for j in range(SIDE):
+            dx[j], dy[j] = axis[j] - p[1], axis[j] - p[2]
+            ex[j] = np.exp(-dx[j] * dx[j] / (2.0 * p[3] * p[3]))
+            ey[j] = np.exp(-dy[j] * dy[j] / (2.0 * p[4] * p[4]))
+        out = np.empty(SIDE * SIDE, np.float32)
+        for i in range(SIDE):
+            for j in range(SIDE):
+                out[SIDE * i + j] = p[0] * ey[i] * ex[j] + p[5] - image[i, j]
+        return out
+
+    axis = np.arange(SIDE, dtype=np.float32)
+    scratch = tuple(np.zeros(SIDE, np.float32) for _ in range(4))
+    rng = np.random.default_rng(2)
+    low, high = [50.0, 2.5, 2.5, 1.0, 1.0, 2.0], [150.0, 3.5, 3.5, 1.6, 1.6, 8.0]
+    p = rng.uniform(low, high, (FITS // 4, 6)).T[:, :, None, None]
+    x, y = axis[None, None, :], axis[None, :, None]
+    images = p[0] * np.exp(-(((x - p[1]) / p[3]) ** 2 + ((y - p[2]) / p[4]) ** 2) / 2.0) + p[5]
+    images = (images + rng.standard_normal(images.shape)).astype(np.float32)
+    args = (axis, *scratch)
+    fit = partial(leastsq.leastsq_many, spot, SPOT, data=images, args=args)
+
+    def loop() -> None:
+        for image in images[: LOOPED // 2]:
+            scipy.optimize.leastsq(spot, SPOT, (image, *args))
+
+    ours, theirs = race(effort.rounds, (fit, len(images)), (loop, LOOPED // 2))
+    return [compared(Group.MANY, "SciPy", ours, theirs, SPOTS, "seconds a fit")]
+
+
+def _first(effort: Effort) -> list[Line]:
+    found = []
+    for _ in range(min(effort.rounds, 5)):
+        command = [sys.executable, __file__]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        found.append([float(word) for word in done.stdout.split()])
+    first, second = np.array(found).T
+    note = f"another function of the same types {np.median(second):.3f} s"
+    return [amount("", first, None, FIRST, note)]
+
+
+def main() -> None:
+    """Time first calls in a fresh process."""
+    data = decays()[:2]
+    for residual in (exponential(), exponential()):
+        residual(np.array(START), data[0], TIMES)
+        data.flags.writeable = False
+        residual(np.array(START), data[0], TIMES)  # rows of leastsq_many are read-only
+        start = time.perf_counter()
+        leastsq.leastsq_many(residual, START, data=data, args=TIMES)
+        print(time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
