@@ -18,18 +18,13 @@ static void free_solve(PyObject *capsule)
 /* A capsule around a block of that size, not initialised; a size of 0 is one beyond counting. */
 static PyObject *new_solve(size_t size, Solve **solve)
 {
-    PyObject *capsule;
-
     *solve = size == 0 ? NULL : PyMem_Malloc(sizeof(Solve) + size);
-    if (*solve == NULL)
-        return PyErr_NoMemory();
-    (*solve)->telling = 0;
-    (*solve)->size = size;
-    (*solve)->factors = NULL;
-    capsule = PyCapsule_New(*solve, CAPSULE, free_solve);
-    if (capsule == NULL)
-        PyMem_Free(*solve);
-    return capsule;
+    if (*solve != NULL) {
+        (*solve)->telling = 0;
+        (*solve)->size = size;
+        (*solve)->factors = NULL;
+    }
+    return leastsq_new_capsule(*solve, CAPSULE, free_solve);
 }
 
 Solve *leastsq_solve_of(const char *method, PyObject *const *args, Py_ssize_t nargs,

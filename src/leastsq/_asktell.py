@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import Matrix, Vector, as_c_int, require_bundled, settings
+from leastsq._checks import Matrix, Vector, as_c_int, require_as_many, require_bundled, settings
 from leastsq._driver import Request
 from leastsq._outcome import (
     MESSAGES,
@@ -131,11 +131,7 @@ class LevenbergMarquardt:
         x, ftol, xtol, gtol, limit, epsfcn, factor, scale, self._maxfev = settings(
             x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, self._analytic
         )
-        if size < x.size:
-            raise TypeError(
-                f"Improper input: func input vector length N={x.size} must not exceed func output "
-                f"vector length M={size}"
-            )
+        require_as_many(size, x.size)
         fault = improper(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
         if fault:
             raise TypeError(fault)

@@ -75,13 +75,9 @@ PyObject *leastsq_py_batch(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     if (leastsq_check_nargs("batch", nargs, NARGS) < 0)
         return NULL;
     batch = PyMem_Calloc(1, sizeof(Batch));
-    if (batch == NULL)
-        return PyErr_NoMemory();
-    capsule = PyCapsule_New(batch, CAPSULE, free_batch);
-    if (capsule == NULL) {
-        PyMem_Free(batch);
+    capsule = leastsq_new_capsule(batch, CAPSULE, free_batch);
+    if (capsule == NULL)
         return NULL;
-    }
     batch->slots = (int)PyLong_AsLong(args[SLOTS]);
     batch->m = (int)PyLong_AsLong(args[M]);
     batch->n = (int)PyLong_AsLong(args[N]);

@@ -10,8 +10,8 @@ from leastsq import _minpack
 
 __all__ = [
     "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_float64",
-    "as_number", "matrix", "permutation", "require_bundled", "require_callable", "settings",
-    "square", "triangular_problem", "vector",
+    "as_number", "matrix", "permutation", "require_as_many", "require_bundled",
+    "require_callable", "settings", "square", "triangular_problem", "vector",
 ]  # fmt: skip
 
 INT_MAX = 2**31 - 1
@@ -87,6 +87,15 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
             f"but its length is {array.size} (shape {array.shape})"
         )
     return as_float64(array)
+
+
+def require_as_many(m: int, n: int) -> None:
+    """Refuse fewer residuals than variables, in SciPy's words."""
+    if m < n:
+        raise TypeError(
+            f"Improper input: func input vector length N={n} must not exceed func output vector "
+            f"length M={m}"
+        )
 
 
 def require_callable(name: str, value: object, kind: str = "callable") -> None:

@@ -60,13 +60,9 @@ PyObject *leastsq_py_compiled(PyObject *Py_UNUSED(self), PyObject *const *args, 
         return NULL;
     nrows = PyTuple_GET_SIZE(args[ROWS]);
     compiled = PyMem_Calloc(1, sizeof(Compiled) + (size_t)nrows * sizeof(ProblemRows));
-    if (compiled == NULL)
-        return PyErr_NoMemory();
-    capsule = PyCapsule_New(compiled, CAPSULE, free_compiled);
-    if (capsule == NULL) {
-        PyMem_Free(compiled);
+    capsule = leastsq_new_capsule(compiled, CAPSULE, free_compiled);
+    if (capsule == NULL)
         return NULL;
-    }
     m = PyLong_AsSize_t(args[M]);
     n = PyLong_AsSize_t(args[N]);
     compiled->n = (npy_intp)n;

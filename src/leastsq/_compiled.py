@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import Vector, as_c_int, require_bundled
+from leastsq._checks import Vector, as_c_int, require_as_many, require_bundled
 from leastsq._problems import Rows
 
-__all__ = ["CompiledResidual", "is_numba", "refuse_beside_compiled", "require_as_many"]
+__all__ = ["CompiledResidual", "is_numba", "refuse_beside_compiled"]
 
 RESIDUAL = "int (void *, int, int, const double *, double *, int)"
 BOTH = "int (void *, int, int, const double *, double *, double *, int, int)"
 SIZE_CHANGED = "The array returned by a function changed size between calls"
 KINDS = (
-    "a numba cfunc, a function pointer of ctypes or cffi, a PyCapsule or a "
+    "a numba function, a numba cfunc, a function pointer of ctypes or cffi, a PyCapsule or a "
     "scipy.LowLevelCallable"
 )
 
@@ -183,7 +183,7 @@ class CompiledResidual:
         alone = len(addresses) == 1
         places = tuple(
             (
-                -1 if alone else word, array.ctypes.data,
+                -1 if alone else word, addresses[word],
                 0 if row.shared else array.strides[0], row.index,
             )
             for word, (array, row) in enumerate(zip(own, rows, strict=True))
@@ -212,15 +212,6 @@ def is_numba(function: object) -> bool:
     """Return whether a function is numba's, which is not imported for that."""
     dispatcher = sys.modules.get("numba.core.dispatcher")
     return dispatcher is not None and isinstance(function, dispatcher.Dispatcher)
-
-
-def require_as_many(m: int, n: int) -> None:
-    """Refuse fewer residuals than variables."""
-    if m < n:
-        raise TypeError(
-            f"Improper input: func input vector length N={n} must not exceed func output vector "
-            f"length M={m}"
-        )
 
 
 def refuse_beside_compiled(

@@ -124,8 +124,7 @@ def solve_compiled(
         state = _minpack.begin(x, m, analytic, *numbers, step_from)
     request = Request.NOTHING if state is None else _minpack.status(state)[0]
     if request == Request.NOTHING:
-        zeros = np.zeros(m), np.zeros((n, m)), np.zeros(n, np.int32), np.zeros(n)
-        return (IMPROPER_INPUT, True, 0, 0, *zeros), 0
+        return _nothing_computed(np.zeros(m), n), 0
     outcome = _finish(state, request, (bound, (), None, False, False), x, callback, None)
     value, point = _minpack.last_call(bound)
     if value < 0 and func.numba:
@@ -243,7 +242,11 @@ def _improper(functions: Functions, x: Vector, fvec: Vector) -> Outcome:
         state = _minpack.begin(x, m, True, 0.0, 0.0, 0.0, 1, 1.0, None, 0.0)
         _minpack.put(state, 0, fvec)
         _minpack.answer(state, *functions, False)
-    zeros = np.zeros((n, m)), np.zeros(n, np.int32), np.zeros(n)
+    return _nothing_computed(fvec, n)
+
+
+def _nothing_computed(fvec: Vector, n: int) -> Outcome:
+    zeros = np.zeros((n, fvec.size)), np.zeros(n, np.int32), np.zeros(n)
     return IMPROPER_INPUT, True, 0, 0, fvec, *zeros
 
 

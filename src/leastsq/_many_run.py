@@ -100,7 +100,7 @@ class Run(ABC):
     vectorized: bool
     """Whether functions take several points at once."""
     needs_python = True
-    """Whether an evaluation needs Python all the time: vectorized ones do not."""
+    """Whether an evaluation needs Python all the time; a vectorized or compiled one does not."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

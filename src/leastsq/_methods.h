@@ -36,6 +36,10 @@ PyObject *leastsq_py_batch_run(PyObject *self, PyObject *const *args, Py_ssize_t
 PyObject *leastsq_py_batch_advance(PyObject *self, PyObject *batch);
 PyObject *leastsq_py_batch_stop(PyObject *self, PyObject *batch);
 
+/* A capsule that owns memory; without memory, or if there is none for the capsule, NULL with a
+ * MemoryError, and the memory is freed. */
+PyObject *leastsq_new_capsule(void *memory, const char *name, PyCapsule_Destructor destructor);
+
 /* 0, or -1 with a TypeError where a method has got another number of arguments. */
 int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted);
 

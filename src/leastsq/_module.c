@@ -16,6 +16,18 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
     return -1;
 }
 
+PyObject *leastsq_new_capsule(void *memory, const char *name, PyCapsule_Destructor destructor)
+{
+    PyObject *capsule;
+
+    if (memory == NULL)
+        return PyErr_NoMemory();
+    capsule = PyCapsule_New(memory, name, destructor);
+    if (capsule == NULL)
+        PyMem_Free(memory);
+    return capsule;
+}
+
 /* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
 PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
 {
