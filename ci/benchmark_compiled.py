@@ -38,7 +38,7 @@ def rows() -> list[Row]:
         return []
     return [
         Row("compiled floor", "Many exponentials of numba's, over the residual alone?",
-            Group.AMOUNTS, _floor),
+            Group.AMOUNTS, _floor, ""),
         Row("compiled many", "And how much faster than SciPy in a loop, with the same function?",
             Group.MANY, _many),
         Row("compiled one", "One call, beside SciPy's?", Group.SOLVES, _one),
@@ -80,9 +80,8 @@ def _floor(effort: Effort) -> list[Line]:
 
     floor = partial(alone, data, result.x, result.nfev, TIMES)
     ours, theirs = race(effort.rounds, (fit, len(data)), (floor, len(data)))
-    low, value, high = np.quantile(ours / theirs, [0.25, 0.5, 0.75])
-    medians = float(np.median(ours)), float(np.median(theirs))
-    return [Line("floor", *medians, value, low, high, FLOOR, "seconds a fit")]
+    note = f"{np.median(ours) * 1e6:.3g} us a fit"
+    return [amount("residual", ours / theirs, None, FLOOR, note)]
 
 
 def _many(effort: Effort) -> list[Line]:

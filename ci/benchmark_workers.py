@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from benchmark_fits import FITS, START, TIMES, decay, decays, fit_part, prepare
-from benchmark_timing import Effort, Group, Line, Row, amount, quartiles
+from benchmark_timing import Effort, Group, Line, Row, amount, quartiles, race
 
 import leastsq
 
@@ -68,17 +67,7 @@ def _gain(
         functools.partial(fit_part, 0, fits, vectorized, workers=workers),
         lambda: list(pool.map(fit_part, (0, half), (half, fits), (vectorized, vectorized))),
     ]
-    found = []
-    for round_ in range(min(effort.rounds, 7) + 1):
-        turns = [0.0] * len(calls)
-        for place in range(len(calls)):  # each is once the first: a processor that was idle is slow
-            which = (place + round_) % len(calls)
-            start = time.perf_counter()
-            calls[which]()
-            turns[which] = time.perf_counter() - start
-        if round_ > 0:
-            found.append(turns)
-    plain, ours, two = np.array(found).T
+    plain, ours, two = race(min(effort.rounds, 7), *((call, 1) for call in calls))
     gain, possible = plain / ours, plain / two
     low, value, high = quartiles(gain / possible)
     note = f"gain {np.median(gain):.2f}, of two processes {np.median(possible):.2f}"
@@ -132,16 +121,9 @@ def _zarr(effort: Effort) -> list[Line]:
     x0 = np.reshape(START, (1, 1, 3))
     with tempfile.TemporaryDirectory() as folder:
         stored = zarr.create_array(folder, data=cube, chunks=(64, 64, TIMES.size))
-        times = []
-        for round_ in range(min(effort.rounds, 7) + 1):
-            turns = []
-            for data in (stored, cube):
-                start = time.perf_counter()
-                leastsq.leastsq_many(decay, x0, data=data, vectorized=True)
-                turns.append(time.perf_counter() - start)
-            if round_ > 0:
-                times.append(turns)
-    disk, memory = np.array(times).T
+        fit = functools.partial(leastsq.leastsq_many, decay, x0, vectorized=True)
+        contenders = [(functools.partial(fit, data=data), 1) for data in (stored, cube)]
+        disk, memory = race(min(effort.rounds, 7), *contenders)
     return [amount("memory", disk / memory, None, ZARR, f"{np.median(disk):.2f} s")]
 
 
