@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ import numpy as np
 import pytest
 from asking import asks
 from decays import DATA, START, T, check
+from pointers import BOTH, INT, POINTER, RESIDUAL, called_from_python, kinds
 from programs import STRICT, need, run
-from reference import assert_same, missing
+from reference import assert_same
 from support import Array
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
@@ -28,10 +28,6 @@ from leastsq import CompiledResidual, leastsq, leastsq_many
 pytestmark = asks
 
 M = T.size
-INT, POINTER = ctypes.c_int, ctypes.c_void_p
-NUMBERS = ctypes.POINTER(ctypes.c_double)
-RESIDUAL = [POINTER, INT, INT, NUMBERS, NUMBERS, INT]
-BOTH = [POINTER, INT, INT, NUMBERS, NUMBERS, NUMBERS, INT, INT]
 C_SOURCE = Path(__file__).with_name("decay.c")
 
 
@@ -47,66 +43,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def c(library: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
-
-
-def called_from_python(function: Any, m: int = M) -> Callable[..., Array]:
-    """Return a Python function that calls one of C, its data in pointers."""
-
-    def residual(x: Array, *arrays: Array) -> Array:
-        fvec, x = np.empty(m), x.copy()
-        p = np.array([array.ctypes.data for array in arrays], np.uintp)
-        data = arrays[0] if function.__name__ in ("decay", "counted") else p
-        function(
-            POINTER(data.ctypes.data), m, x.size, x.ctypes.data_as(NUMBERS),
-            fvec.ctypes.data_as(NUMBERS), 1,
-        )  # fmt: skip
-        return fvec
-
-    return residual
-
-
-def kinds(c: ctypes.CDLL, library: Path) -> dict[str, Any]:
-    """Return a pointer to `decay` of every kind there is."""
-    typed = ctypes.CFUNCTYPE(INT, *RESIDUAL)(("decay", c))
-    address = ctypes.cast(c.decay, POINTER).value
-    new = ctypes.pythonapi.PyCapsule_New
-    new.restype, new.argtypes = ctypes.py_object, [POINTER, ctypes.c_char_p, POINTER]
-    found = {
-        "of a library": c.decay,
-        "of ctypes, typed": typed,
-        "capsule": new(address, b"int (void *, int, int, double const *, double *, int)", None),
-        "capsule without a name": new(address, None, None),
-    }
-    if find_spec("cffi") is None:
-        missing("cffi")
-    import cffi
-
-    ffi = cffi.FFI()
-    ffi.cdef("int decay(void *, int, int, const double *, double *, int);")
-    found["cffi"] = ffi.addressof(ffi.dlopen(str(library)), "decay")
-    from scipy import LowLevelCallable
-
-    found["LowLevelCallable"] = LowLevelCallable(
-        typed, signature="int (void *, int, int, double *, double *, int)"
-    )
-    if find_spec("numba") is not None:
-        found["numba"] = numba_decay()
-    return found
-
-
-def numba_decay() -> object:
-    from numba import carray, cfunc, types
-
-    i, numbers = types.intc, types.CPointer(types.float64)
-
-    @cfunc(i(types.voidptr, i, i, numbers, numbers, i))
-    def decay(p, m, n, x, fvec, iflag):
-        y = carray(p, (m,), np.float64)
-        for k in range(m):
-            fvec[k] = x[0] * np.exp(-x[1] * (4.0 * k / (m - 1))) + x[2] - y[k]
-        return 0
-
-    return decay
 
 
 def test_every_kind_of_pointer(c: ctypes.CDLL, library: Path) -> None:

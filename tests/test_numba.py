@@ -242,17 +242,17 @@ def test_signatures_that_are_given() -> None:
 
 
 def test_another_function_of_the_same_types_costs_nothing() -> None:
-    from leastsq import _numba
+    from leastsq import _numba_adapters
 
     leastsq_many(decay, START, data=DATA[:5])
-    known = _numba._adapter.cache_info().currsize
+    known = _numba_adapters.adapter.cache_info().currsize
 
     @njit
     def other(p, y):
         return decay(p, y) * 2.0
 
     leastsq_many(other, START, data=DATA[:5])
-    assert _numba._adapter.cache_info().currsize == known
+    assert _numba_adapters.adapter.cache_info().currsize == known
 
 
 @njit

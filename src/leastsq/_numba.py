@@ -1,46 +1,28 @@
-"""Adapters by which the core calls numba functions: without Python, without the GIL.
+"""numba functions as numba has compiled them, and their arguments as adapters want them.
 
-An adapter is compiled for types, not for a function. It gets a block of words: the address of the
-function's own machine code, then what its arguments are made of, arrays' data, shapes and strides.
-So the bits are those of a call from Python. It leans on insides of numba; what it needs of them is
-in this file alone, which nothing imports before a numba function is seen.
+Nothing imports this before a numba function is seen. It and _numba_adapters.py lean on insides of
+numba; no other file does.
 """
 
-import functools
-import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.errors import NumbaError
-from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import as_dtype
 
+from leastsq._numba_adapters import POINT, Signature, adapter, adapter_of_both
 from leastsq._problems import Rows
 
 __all__ = ["Plan", "bind", "planned", "writable"]
-
-RAISED = -(2**31)
-"""Returned where the function raised, or gave an array of another size."""
-
-POINT = types.Array(types.float64, 1, "C")
-NUMBERS = types.CPointer(types.float64)
-INT = types.intc
-RESIDUAL = INT(types.voidptr, INT, INT, NUMBERS, NUMBERS, INT)
-BOTH = INT(types.voidptr, INT, INT, NUMBERS, NUMBERS, NUMBERS, INT, INT)
 
 REFUSED = {"forceobj": "needs Python", "parallel": "threads cannot call at once"}
 """Options of numba's."""
 
 NUMBER = types.Number, types.Boolean
-Signature = Any
-"""Of numba; its types are not known to type checkers."""
 
 
 class Found(NamedTuple):
@@ -110,7 +92,7 @@ class Block:
 
     def array(self) -> npt.NDArray[np.uintp]:
         """Return the words as memory."""
-        return np.array([word % 2**64 for word in self.words], np.uint64).astype(np.uintp)
+        return np.array(self.words, np.int64).view(np.uintp)
 
 
 def bind(
@@ -155,10 +137,10 @@ def _plan(func: Any, dfun: Any, by_row: bool, given: tuple[Any, ...]) -> Plan:
     first = _found(func, given, "func")
     residual = first.signature.return_type, first.signature.args
     if dfun is None:
-        return Plan((first,), _adapter(*residual).address)
+        return Plan((first,), adapter(*residual).address)
     second = _found(dfun, given, "Dfun")
     jacobian = second.signature.return_type, second.signature.args
-    return Plan((first, second), _adapter_of_both(*residual, *jacobian, by_row).address)
+    return Plan((first, second), adapter_of_both(*residual, *jacobian, by_row).address)
 
 
 def _fingerprint(arg: Any) -> Any:
@@ -223,155 +205,6 @@ def _mutable(kind: Any) -> Any:
     return kind
 
 
-def _caller(signature: Signature, offset: int) -> Callable[..., Any]:
-    """Return what calls a function whose block stands at a word: (went well, result)."""
-    result, kinds = signature.return_type, signature.args
-
-    @intrinsic
-    def call(typingctx: Any, p: Any, x: Any, n: Any) -> Any:
-        outcome = types.Tuple((types.boolean, result))
-
-        def generate(context: Any, builder: Any, _: Any, given: Any) -> Any:
-            p, x, n = given
-            word = ir.IntType(64)
-            block = builder.bitcast(p, word.as_pointer())
-            words = (
-                builder.load(cgutils.gep_inbounds(builder, block, place))
-                for place in itertools.count(offset)
-            )
-            made = context.call_conv.get_function_type(result, kinds)
-            function = builder.inttoptr(next(words), made.as_pointer())
-            count = builder.sext(n, word)
-            point = _array(context, builder, POINT, iter([x, count, word(8)]))
-            args = [point, *(_unpacked(context, builder, kind, words) for kind in kinds[1:])]
-            status, value = context.call_conv.call_function(
-                builder, function, result, kinds, args
-            )
-            return context.make_tuple(builder, outcome, (status.is_ok, value))
-
-        return outcome(p, x, n), generate
-
-    called: Callable[..., Any] = call
-    return called
-
-
-def _unpacked(context: Any, builder: Any, kind: Any, words: Iterator[Any]) -> Any:
-    """Return an argument that is made of the next words."""
-    if isinstance(kind, types.BaseTuple):
-        parts = [_unpacked(context, builder, inner, words) for inner in kind]
-        return context.make_tuple(builder, kind, parts)
-    if isinstance(kind, types.Array):
-        return _array(context, builder, kind, words)
-    model = context.data_model_manager[kind]
-    pointer = builder.inttoptr(next(words), model.get_data_type().as_pointer())
-    return model.load_from_data_pointer(builder, pointer)
-
-
-def _words(kind: Any) -> int:
-    """Return how many words an argument is made of."""
-    if isinstance(kind, types.BaseTuple):
-        return sum(map(_words, kind))
-    return 1 + 2 * kind.ndim if isinstance(kind, types.Array) else 1
-
-
-def _array(context: Any, builder: Any, kind: Any, words: Iterator[Any]) -> Any:
-    """Return a view of an array: data, shape, strides."""
-    item = context.get_data_type(kind.dtype)
-    data = next(words)
-    made = context.make_array(kind)(context, builder)
-    if isinstance(data.type, ir.IntType):
-        data = builder.inttoptr(data, item.as_pointer())
-    populate_array(
-        made, data=data, shape=[next(words) for _ in range(kind.ndim)],
-        strides=[next(words) for _ in range(kind.ndim)],
-        itemsize=context.get_abi_sizeof(item), meminfo=None,
-    )  # fmt: skip
-    return made._getvalue()
-
-
 def _address(array: npt.NDArray[Any]) -> int:
     address: int = array.__array_interface__["data"][0]
     return address
-
-
-def _require_numbers(kind: Any, ndim: int, name: str) -> None:
-    """Refuse results that are no residuals."""
-    number = kind
-    if isinstance(kind, types.Array):
-        number = kind.dtype if kind.ndim == ndim else None
-    elif ndim == 2:
-        number = None
-    if not isinstance(number, types.Float | types.Integer | types.Boolean):
-        raise TypeError(f"{name} must return an array of {ndim} axes of real numbers, not {kind}")
-
-
-@functools.cache
-def _adapter(result: Signature, kinds: Signature) -> Any:
-    _require_numbers(result, 1, "func")
-    call, store = _caller(result(*kinds), 0), _storage(result)
-
-    @numba.cfunc(RESIDUAL)
-    def adapter(p: Any, m: Any, n: Any, x: Any, fvec: Any, iflag: Any) -> Any:
-        well, result = call(p, x, n)
-        if not well:
-            return RAISED
-        return store(result, fvec, m)
-
-    return adapter
-
-
-@functools.cache
-def _adapter_of_both(
-    result: Signature, kinds: Signature, matrix: Signature, matrix_kinds: Signature, by_row: bool
-) -> Any:
-    _require_numbers(result, 1, "func")
-    _require_numbers(matrix, 2, "Dfun")
-    call, store = _caller(result(*kinds), 0), _storage(result)
-    call_jacobian = _caller(matrix(*matrix_kinds), 1 + sum(map(_words, kinds[1:])))
-
-    @numba.cfunc(BOTH)
-    def adapter(
-        p: Any, m: Any, n: Any, x: Any, fvec: Any, fjac: Any, ldfjac: Any, iflag: Any
-    ) -> Any:
-        if iflag == 1:
-            well, result = call(p, x, n)
-            if not well:
-                return RAISED
-            return store(result, fvec, m)
-        well, jacobian = call_jacobian(p, x, n)
-        if not well:
-            return RAISED
-        if jacobian.shape != ((m, n) if by_row else (n, m)):
-            return RAISED
-        columns = numba.carray(fjac, n * ldfjac)
-        for j in range(n):
-            for i in range(m):
-                columns[i + j * ldfjac] = jacobian[i, j] if by_row else jacobian[j, i]
-        return 0
-
-    return adapter
-
-
-def _storage(result: Any) -> Callable[..., Any]:
-    """Return what copies a result into fvec."""
-    if isinstance(result, types.Array):
-
-        @numba.njit
-        def store(result: Any, fvec: Any, m: Any) -> Any:
-            if result.size != m:
-                return RAISED
-            for i in range(m):
-                fvec[i] = result[i]
-            return 0
-
-    else:
-
-        @numba.njit
-        def store(result: Any, fvec: Any, m: Any) -> Any:
-            if m != 1:
-                return RAISED
-            fvec[0] = result
-            return 0
-
-    stored: Callable[..., Any] = store
-    return stored
