@@ -4,19 +4,25 @@ As a program it prints how long a first call takes beyond the function's own com
 another function of the same types.
 """
 
+import ctypes
+import functools
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
-from benchmark_fits import FITS, START, TIMES, decays
+from benchmark_fits import FITS, START, TIMES, decays, prepare
+from benchmark_routines import shared_object
 from benchmark_timing import Effort, Group, Line, Row, amount, compared, race
+from benchmark_workers import gain, processes
 
 import leastsq
 
@@ -25,7 +31,7 @@ __all__ = ["rows"]
 Vector = npt.NDArray[np.float64]
 Compiled = Callable[..., Any]
 
-FLOOR, MANY, ONE, SPOTS, FIRST = 2.1, 7.0, 0.25, 4.0, 0.2
+FLOOR, MANY, ONE, SPOTS, FIRST, LOOP, THREADS = 2.1, 7.0, 0.25, 4.0, 0.2, 1.0, 0.95
 """Targets."""
 LOOPED = 2000
 SIDE = 7
@@ -43,11 +49,16 @@ def rows() -> list[Row]:
             Group.MANY, _many),
         Row("compiled one", "One call, beside SciPy's?", Group.SOLVES, _one),
         Row("compiled spots", "7 x 7 spots, float32, four scratch arrays?", Group.MANY, _spots),
+        Row("compiled loop", "A C loop over lmdif, ours and cminpack's, the same residual?",
+            Group.MANY, _loop),
+        Row("compiled threads", "What do two threads gain, beside two plain processes?",
+            Group.GAINS, _threads),
         Row("compiled first", "A first call, beyond the function's own compiling?",
             Group.AMOUNTS, _first),
     ]  # fmt: skip
 
 
+@functools.cache
 def exponential() -> Compiled:
     """Return the residual of a decay."""
     import numba
@@ -146,6 +157,63 @@ def _spots(effort: Effort) -> list[Line]:
     return [compared(Group.MANY, "SciPy", ours, theirs, SPOTS, "seconds a fit")]
 
 
+def _loop(effort: Effort) -> list[Line]:
+    """Fit decays in C, whose residual is a pointer, and by leastsq_many."""
+    data = decays()[: FITS // 10]
+    residual, x = pointer(), np.empty((len(data), len(START)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "lmdif.so")
+        path.write_bytes(shared_object("benchmark_lmdif.c"))
+        fit_decays = ctypes.CDLL(str(path)).fit_decays
+    cminpack = ctypes.CDLL("libcminpack.so.1").lmdif
+    arguments = (
+        ctypes.c_void_p(residual.address), data.ctypes, len(data), np.array(START).ctypes, x.ctypes
+    )
+    compiled = leastsq.CompiledResidual(residual, TIMES.size)
+    contenders: list[Callable[[], object]] = [
+        partial(fit_decays, None, *arguments),
+        partial(leastsq.leastsq_many, compiled, START, data=data),
+        partial(fit_decays, cminpack, *arguments),
+    ]
+    ours, many, theirs = race(effort.rounds, *((call, len(data)) for call in contenders))
+    return [
+        compared(Group.MANY, "cminpack", ours, theirs, LOOP, "lmdif, seconds a fit"),
+        compared(Group.MANY, "cminpack", many, theirs, LOOP, "leastsq_many"),
+    ]
+
+
+def pointer() -> Any:
+    """Return the residual of a decay for C."""
+    from numba import cfunc, types
+
+    numbers, i = types.CPointer(types.float64), types.intc
+
+    @cfunc(i(numbers, i, i, numbers, numbers, i))
+    def residual(y: Any, m: Any, n: Any, x: Any, fvec: Any, iflag: Any) -> int:
+        for k in range(m):
+            fvec[k] = x[0] * np.exp(-x[1] * TIMES[k]) + x[2] - y[k]
+        return 0
+
+    return residual
+
+
+def _threads(effort: Effort) -> list[Line]:
+    with processes(prepare_compiled) as pool:
+        return gain(effort, FITS, fit_compiled, THREADS, pool, 2)
+
+
+def fit_compiled(first: int, last: int, **options: Any) -> None:
+    """Fit some of the decays, whose data are made where they are fitted."""
+    data = decays()[first:last]
+    leastsq.leastsq_many(exponential(), START, data=data, args=TIMES, **options)
+
+
+def prepare_compiled(place: int) -> None:
+    """Make the data and compile the residual in a process that has just started."""
+    fit_compiled(0, 2)
+    prepare(place)
+
+
 def _first(effort: Effort) -> list[Line]:
     found = []
     for _ in range(min(effort.rounds, 5)):
@@ -160,7 +228,7 @@ def _first(effort: Effort) -> list[Line]:
 def main() -> None:
     """Time first calls in a fresh process."""
     data = decays()[:2]
-    for residual in (exponential(), exponential()):
+    for residual in (exponential(), exponential.__wrapped__()):
         residual(np.array(START), data[0], TIMES)
         data.flags.writeable = False
         residual(np.array(START), data[0], TIMES)  # rows of leastsq_many are read-only

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 import leastsq
 
-__all__ = ["FITS", "START", "TIMES", "decay", "decays", "fit_part", "prepare"]
+__all__ = [
+    "FITS", "START", "TIMES", "decay", "decays", "fit_one_by_one", "fit_vectorized", "prepare",
+]  # fmt: skip
 
 Vector = npt.NDArray[np.float64]
 
@@ -34,10 +36,14 @@ def decays() -> Vector:
     return values + 0.02 * rng.standard_normal(values.shape)
 
 
-def fit_part(first: int, last: int, vectorized: bool, **options: Any) -> None:
+def fit_vectorized(first: int, last: int, **options: Any) -> None:
     """Fit some of the decays, whose data are made where they are fitted."""
-    data = decays()[first:last]
-    leastsq.leastsq_many(decay, START, data=data, vectorized=vectorized, **options)
+    leastsq.leastsq_many(decay, START, data=decays()[first:last], vectorized=True, **options)
+
+
+def fit_one_by_one(first: int, last: int, **options: Any) -> None:
+    """Do the same without vectorizing."""
+    leastsq.leastsq_many(decay, START, data=decays()[first:last], **options)
 
 
 def prepare(_: int) -> None:

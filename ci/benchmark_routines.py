@@ -20,7 +20,7 @@ from scipy.linalg import cython_lapack, lapack
 
 import leastsq
 
-__all__ = ["SIZES", "missing_peers", "rows"]
+__all__ = ["SIZES", "missing_peers", "rows", "shared_object"]
 
 Matrix = npt.NDArray[np.float64]
 
@@ -171,7 +171,7 @@ def _library(simd: str) -> ctypes.CDLL:
     """Load a copy of our own, so that each instruction set has its own first use."""
     with tempfile.TemporaryDirectory() as folder, _environment("LEASTSQ_SIMD", simd):
         path = Path(folder, f"leastsq-{simd}.so")
-        path.write_bytes(_shared_object())
+        path.write_bytes(shared_object("benchmark_qr.c"))
         library = ctypes.CDLL(str(path))
         library.time_qr.restype = ctypes.c_double
         library.leastsq_simd.restype = ctypes.c_char_p
@@ -182,11 +182,11 @@ def _library(simd: str) -> ctypes.CDLL:
 
 
 @functools.cache
-def _shared_object() -> bytes:
-    """Link the clock of benchmark_qr.c with the installed libleastsq.a."""
-    source = Path(__file__).with_name("benchmark_qr.c")
+def shared_object(name: str) -> bytes:
+    """Compile a C file that stands here, and link it with the installed libleastsq.a."""
+    source = Path(__file__).with_name(name)
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "qr.so")
+        target = Path(folder, "linked.so")
         command = [
             *shlex.split(os.environ.get("CC", "cc")), "-O2", "-fPIC", "-shared",
             f"-I{leastsq.get_include()}", str(source), f"{leastsq.get_library_dir()}/libleastsq.a",

@@ -18,12 +18,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from benchmark_fits import FITS, START, TIMES, decay, decays, fit_part, prepare
+from benchmark_fits import (
+    FITS,
+    START,
+    TIMES,
+    decay,
+    decays,
+    fit_one_by_one,
+    fit_vectorized,
+    prepare,
+)
 from benchmark_timing import Effort, Group, Line, Row, amount, quartiles, race
 
 import leastsq
 
-__all__ = ["rows"]
+__all__ = ["gain", "processes", "rows"]
 
 Vector = npt.NDArray[np.float64]
 
@@ -51,38 +60,44 @@ def rows() -> list[Row]:
 
 
 @contextlib.contextmanager
-def _executor() -> Iterator[Executor]:
+def processes(prepare: Callable[[int], None]) -> Iterator[Executor]:
+    """Start two processes, prepared."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         list(pool.map(prepare, range(2)))
         yield pool
 
 
-def _gain(
-    effort: Effort, fits: int, vectorized: bool, target: float, pool: Executor, workers: object
+def gain(
+    effort: Effort,
+    fits: int,
+    fit: Callable[..., None],
+    target: float,
+    pool: Executor,
+    workers: object,
 ) -> list[Line]:
     """Compare our gain with that of two processes that share the fits."""
     half = fits // 2
     calls: list[Callable[[], Any]] = [
-        functools.partial(fit_part, 0, fits, vectorized),
-        functools.partial(fit_part, 0, fits, vectorized, workers=workers),
-        lambda: list(pool.map(fit_part, (0, half), (half, fits), (vectorized, vectorized))),
+        functools.partial(fit, 0, fits),
+        functools.partial(fit, 0, fits, workers=workers),
+        lambda: list(pool.map(fit, (0, half), (half, fits))),
     ]
     plain, ours, two = race(min(effort.rounds, 7), *((call, 1) for call in calls))
-    gain, possible = plain / ours, plain / two
-    low, value, high = quartiles(gain / possible)
-    note = f"gain {np.median(gain):.2f}, of two processes {np.median(possible):.2f}"
+    gained, possible = plain / ours, plain / two
+    low, value, high = quartiles(gained / possible)
+    note = f"gain {np.median(gained):.2f}, of two processes {np.median(possible):.2f}"
     medians = float(np.median(ours)), float(np.median(plain))
     return [Line("plain", *medians, value, low, high, target, note)]
 
 
 def _threads(effort: Effort) -> list[Line]:
-    with _executor() as pool:
-        return _gain(effort, FITS, True, THREADS, pool, 2)
+    with processes(prepare) as pool:
+        return gain(effort, FITS, fit_vectorized, THREADS, pool, 2)
 
 
 def _processes(effort: Effort) -> list[Line]:
-    with _executor() as pool:
-        return _gain(effort, ONE_BY_ONE, False, PROCESSES, pool, 2)
+    with processes(prepare) as pool:
+        return gain(effort, ONE_BY_ONE, fit_one_by_one, PROCESSES, pool, 2)
 
 
 def _dask(effort: Effort) -> list[Line]:
@@ -93,9 +108,9 @@ def _dask(effort: Effort) -> list[Line]:
     cluster = cluster_of(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40
     )
-    with _executor() as pool, cluster, client_of(cluster) as client:
+    with processes(prepare) as pool, cluster, client_of(cluster) as client:
         workers = client.get_executor().map
-        return _gain(effort, ONE_BY_ONE, False, PROCESSES, pool, workers)
+        return gain(effort, ONE_BY_ONE, fit_one_by_one, PROCESSES, pool, workers)
 
 
 def _memmap(effort: Effort) -> list[Line]:

@@ -6,8 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from asking import asks
 from decays import DATA, START, T
 from engines import assert_equal
 from reference import assert_same, missing
-from support import Array
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
 
@@ -370,17 +367,3 @@ def test_no_python_runs() -> None:
 
     few, many = frames(2), frames(200)
     assert many < few + 30
-
-
-def test_it_is_faster() -> None:
-    """By far: an adapter that is not used would be seen."""
-
-    def seconds(func: Callable[..., Array]) -> float:
-        start = time.perf_counter()
-        leastsq_many(func, START, data=DATA[:300])
-        return time.perf_counter() - start
-
-    seconds(decay)
-    compiled = min(seconds(decay) for _ in range(5))
-    python = min(seconds(lambda p, y: decay(p, y)) for _ in range(5))
-    assert compiled < 0.7 * python

@@ -83,7 +83,7 @@ static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view, d
     if (view->request == LEASTSQ_WANTS_RESIDUAL)
         return leastsq_residual(user, view->m, view->n, view->point, view->residual, 0);
     if (view->request == LEASTSQ_WANTS_JACOBIAN)
-        return leastsq_jacobian(user, view->point, view->m, view->n, view->jacobian);
+        return leastsq_jacobian(user, view->point, view->fvec, view->m, view->n, view->jacobian);
     return user->vectorized ? answer_differences(user, solve, view)
                             : answer_columns(user, solve, view, point);
 }
@@ -165,7 +165,8 @@ static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n
     return fvec;
 }
 
-/* first_residual(func, x, args, vectorized) -> fvec, the relative error of what func returns */
+/* first_residual(func, x, args, vectorized) -> fvec, the relative error of what func returns
+ * Where a compiled residual has failed fvec is zeros, and there is None instead of an error. */
 PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *args,
                                     Py_ssize_t nargs)
 {
@@ -184,5 +185,7 @@ PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *
     fvec = args[3] == Py_True ? first_row(&user, x, n, &relative_error)
                               : leastsq_first_residual(&user, x, n, &relative_error);
     leastsq_release(&user);
+    if (fvec == NULL && !PyErr_Occurred())
+        return Py_BuildValue("NO", PyArray_ZEROS(1, &user.compiled->m, NPY_DOUBLE, 0), Py_None);
     return fvec == NULL ? NULL : Py_BuildValue("Nd", fvec, relative_error);
 }

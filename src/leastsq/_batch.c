@@ -47,7 +47,7 @@ static int allocate(Batch *batch, int weighted)
     batch->problem = PyMem_New(npy_int64, slots);
     batch->request = PyMem_New(int, 2 * slots);
     batch->norm = PyMem_New(double, slots);
-    batch->scratch = PyMem_New(double, n * n + n + 2 * m);
+    batch->scratch = PyMem_New(double, n * n + n + (1 + MOST_TOGETHER) * m);
     if (lanes > 0)
         batch->lanes = PyMem_New(double, lanes);
     if (batch->blocks == NULL || (weighted && batch->weights == NULL) || batch->problem == NULL ||

@@ -50,7 +50,7 @@ typedef struct {
     npy_int64 *problem;  /* that a slot works on */
     int *request, *answer; /* of a slot */
     double *norm;        /* of the residual that a slot has been given */
-    double *scratch;     /* n*n + n + 2*m numbers */
+    double *scratch;     /* n*n + n numbers, then 1 + MOST_TOGETHER residuals */
     double *lanes;       /* scratch for Jacobians that are factored together, or NULL */
     Results results;
     PyObject *keep;      /* what owns the arrays */
@@ -70,6 +70,11 @@ void leastsq_slot_begin(Batch *batch, npy_int64 problem, const double *x, const 
 /* Answers a slot's request by functions of one point; 0, or -1 if they raise or fail. */
 int leastsq_slot_answer(UserFunctions *user, Batch *batch, int slot);
 
+/* The same where one residual is wanted, in two: the residual is put aside as the k-th of at most
+ * MOST_TOGETHER, and the slots take them, whose norms are computed together. */
+int leastsq_slot_evaluate(UserFunctions *user, Batch *batch, int slot, npy_intp k);
+void leastsq_slots_take(Batch *batch, npy_intp count, const npy_int32 *slots);
+
 /* Goes on with those slots from first to last that have an answer, and ends what has ended: then
  * the last slot in use, which must have been seen to already, takes the place. */
 void leastsq_slots_advance(Batch *batch, int first, int last);
@@ -83,6 +88,12 @@ npy_intp leastsq_count_samples(const double *weights, int m, int *proper);
 static inline double *block_of(const Batch *batch, int slot)
 {
     return batch->blocks + (size_t)slot * batch->size;
+}
+
+static inline int wants_one_residual(const Batch *batch, int slot)
+{
+    return batch->request[slot] == LEASTSQ_WANTS_RESIDUAL ||
+           batch->request[slot] == WANTS_FIRST_RESIDUAL;
 }
 
 static inline double *weights_of(const Batch *batch, int slot)

@@ -231,30 +231,48 @@ static int answer_jacobian(UserFunctions *user, Batch *batch, int slot)
     leastsq_view view;
 
     leastsq_inspect(block_of(batch, slot), &view);
-    if (leastsq_jacobian(user, view.point, batch->m, batch->n, view.jacobian) < 0)
+    if (leastsq_jacobian(user, view.point, view.fvec, batch->m, batch->n, view.jacobian) < 0)
         return -1;
     weigh(weights_of(batch, slot), batch->m, batch->n, view.jacobian);
     batch->answer[slot] = ANSWERED;
     return 0;
 }
 
-/* Answers a slot's request with residuals of one point each. */
-static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
+/* Where residuals are put aside. */
+static double *rows_of(const Batch *batch)
+{
+    return batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1) + batch->m;
+}
+
+int leastsq_slot_evaluate(UserFunctions *user, Batch *batch, int slot, npy_intp k)
 {
     double *point = batch->scratch, *stepped = point + batch->n;
-    double *residual = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1) + batch->m;
-    const int differences = batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES;
 
     leastsq_batch_points(block_of(batch, slot), point, stepped);
-    for (int j = differences ? 0 : -1; j < (differences ? batch->n : 0); j++) {
-        const double x = j < 0 ? 0.0 : point[j];
+    return leastsq_residual(user, batch->m, batch->n, point,
+                            rows_of(batch) + (size_t)k * (size_t)batch->m, 0);
+}
 
-        if (j >= 0)
-            point[j] = stepped[j];
+void leastsq_slots_take(Batch *batch, npy_intp count, const npy_int32 *slots)
+{
+    take_residuals(batch, count, slots, -1, rows_of(batch));
+}
+
+/* Answers a slot's request for a difference Jacobian. Of MOST_TOGETHER slots the others can have put
+ * aside all residuals but the last. */
+static int answer_differences(UserFunctions *user, Batch *batch, int slot)
+{
+    double *point = batch->scratch, *stepped = point + batch->n;
+    double *residual = rows_of(batch) + (size_t)(MOST_TOGETHER - 1) * (size_t)batch->m;
+
+    leastsq_batch_points(block_of(batch, slot), point, stepped);
+    for (int j = 0; j < batch->n; j++) {
+        const double x = point[j];
+
+        point[j] = stepped[j];
         if (leastsq_residual(user, batch->m, batch->n, point, residual, 0) < 0)
             return -1;
-        if (j >= 0)
-            point[j] = x;
+        point[j] = x;
         take_residual(batch, slot, j, residual, NULL);
     }
     return 0;
@@ -262,8 +280,16 @@ static int answer_residuals(UserFunctions *user, Batch *batch, int slot)
 
 int leastsq_slot_answer(UserFunctions *user, Batch *batch, int slot)
 {
-    return batch->request[slot] == LEASTSQ_WANTS_JACOBIAN ? answer_jacobian(user, batch, slot)
-                                                          : answer_residuals(user, batch, slot);
+    const npy_int32 place = slot;
+
+    if (batch->request[slot] == LEASTSQ_WANTS_JACOBIAN)
+        return answer_jacobian(user, batch, slot);
+    if (batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES)
+        return answer_differences(user, batch, slot);
+    if (leastsq_slot_evaluate(user, batch, slot, 0) < 0)
+        return -1;
+    leastsq_slots_take(batch, 1, &place);
+    return 0;
 }
 
 /* batch_call(batch, slot, func, args, dfun, transposed, vectorized) -> a problem that is refused,

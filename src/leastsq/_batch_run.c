@@ -19,23 +19,31 @@ static void fill(Batch *batch, Queue *queue)
                                : queue->weights + (queue->next - queue->first) * batch->m);
 }
 
-/* Answers some slots, up to one that fails; 0, or -1 if one does. */
+/* Answers some slots, at most MOST_TOGETHER, up to one that fails; 0, or -1 if one does. */
 static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
                         npy_int64 *failed)
 {
-    for (int slot = first; slot < last; slot++) {
+    npy_int32 evaluated[MOST_TOGETHER];
+    npy_intp count = 0;
+    int status = 0;
+
+    for (int slot = first; slot < last && status == 0; slot++) {
         if (batch->answer[slot] != UNANSWERED)
             continue;
         leastsq_compiled_problem(user->compiled, batch->problem[slot]);
-        if (leastsq_slot_answer(user, batch, slot) == 0)
-            continue;
-        if (!user->compiled->interrupted) {
+        if (wants_one_residual(batch, slot)) {
+            status = leastsq_slot_evaluate(user, batch, slot, count);
+            evaluated[count] = slot;
+            count += status == 0;
+        } else
+            status = leastsq_slot_answer(user, batch, slot);
+        if (status < 0 && !user->compiled->interrupted) {
             batch->answer[slot] = FAILED;
             *failed = batch->problem[slot];
         }
-        return -1;
     }
-    return 0;
+    leastsq_slots_take(batch, count, evaluated);
+    return status;
 }
 
 /* Goes round the slots, as many at a time as are factored together, until all problems have ended,

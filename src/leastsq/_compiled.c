@@ -15,9 +15,20 @@ static void free_compiled(PyObject *capsule)
 {
     Compiled *compiled = PyCapsule_GetPointer(capsule, CAPSULE);
 
-    PyMem_Free(compiled->scratch);
+    PyMem_Free(compiled->words);
+    PyMem_Free(compiled->rows);
+    PyMem_Free(compiled->x);
+    PyMem_Free(compiled->spare);
     Py_XDECREF(compiled->keep);
     PyMem_Free(compiled);
+}
+
+PyObject *leastsq_new_compiled(Compiled **compiled)
+{
+    *compiled = PyMem_Calloc(1, sizeof(Compiled));
+    if (*compiled != NULL)
+        (*compiled)->calls = (*compiled)->calls_left = 1;
+    return leastsq_new_capsule(*compiled, CAPSULE, free_compiled);
 }
 
 Compiled *leastsq_compiled_of(PyObject *function)
@@ -25,66 +36,22 @@ Compiled *leastsq_compiled_of(PyObject *function)
     return PyCapsule_IsValid(function, CAPSULE) ? PyCapsule_GetPointer(function, CAPSULE) : NULL;
 }
 
-/* Takes a row: (word, address, stride, index). */
-static int take_rows(ProblemRows *rows, PyObject *item)
+int leastsq_compiled_size(Compiled *compiled, npy_intp m)
 {
-    PyObject *address, *index;
+    const size_t rows = (size_t)m, columns = (size_t)compiled->n;
+    double *spare = NULL;
 
-    if (!PyArg_ParseTuple(item, "nOnO", &rows->word, &address, &rows->stride, &index))
-        return -1;
-    rows->rows = PyLong_AsVoidPtr(address);
-    rows->index = index == Py_None ? NULL : PyArray_DATA((PyArrayObject *)index);
-    return 0;
-}
-
-/* The arguments of compiled by their places. */
-enum { ADDRESS, JACOBIAN, M, N, POINTER, BLOCK, ROWS, KEEP, NARGS };
-
-/* compiled(address, jacobian, m, n, p, block, rows, keep) -> what leastsq calls
- * p: an address; block: an array of words to which p points instead, or None. rows: a tuple of
- * (word, address, stride, index), see ProblemRows. */
-PyObject *leastsq_py_compiled(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
-{
-    /* ISO C has no cast between pointers to functions and to data. */
-    union {
-        void *pointer;
-        leastsq_func_mn residual;
-        leastsq_funcder_mn both;
-    } as;
-    Compiled *compiled;
-    PyObject *capsule;
-    Py_ssize_t nrows;
-    size_t m, n;
-
-    if (leastsq_check_nargs("compiled", nargs, NARGS) < 0)
-        return NULL;
-    nrows = PyTuple_GET_SIZE(args[ROWS]);
-    compiled = PyMem_Calloc(1, sizeof(Compiled) + (size_t)nrows * sizeof(ProblemRows));
-    capsule = leastsq_new_capsule(compiled, CAPSULE, free_compiled);
-    if (capsule == NULL)
-        return NULL;
-    m = PyLong_AsSize_t(args[M]);
-    n = PyLong_AsSize_t(args[N]);
-    compiled->n = (npy_intp)n;
-    as.pointer = PyLong_AsVoidPtr(args[ADDRESS]);
-    if (args[JACOBIAN] == Py_True)
-        compiled->both = as.both;
-    else
-        compiled->residual = as.residual;
-    compiled->p = PyLong_AsVoidPtr(args[POINTER]);
-    if (args[BLOCK] != Py_None)
-        compiled->p = compiled->block = PyArray_DATA((PyArrayObject *)args[BLOCK]);
-    compiled->keep = PyTuple_Pack(3, args[BLOCK], args[ROWS], args[KEEP]);
-    compiled->calls = compiled->calls_left = 1;
-    compiled->scratch = PyMem_New(double, n + m + m * n);
-    if (compiled->scratch == NULL)
-        PyErr_NoMemory();
-    for (; compiled->nrows < nrows && !PyErr_Occurred(); compiled->nrows++)
-        take_rows(compiled->rows + compiled->nrows,
-                  PyTuple_GET_ITEM(args[ROWS], compiled->nrows));
-    if (PyErr_Occurred())
-        Py_CLEAR(capsule);
-    return capsule;
+    if (compiled->x == NULL)
+        compiled->x = PyMem_New(double, columns);
+    if (compiled->both != NULL)
+        spare = PyMem_New(double, rows *(columns + 1));
+    PyMem_Free(compiled->spare);
+    compiled->spare = spare;
+    compiled->m = m;
+    if (compiled->x != NULL && (compiled->both == NULL || spare != NULL))
+        return 0;
+    PyErr_NoMemory();
+    return -1;
 }
 
 void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem)
@@ -97,7 +64,7 @@ void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem)
         if (rows->word < 0)
             compiled->p = row;
         else
-            compiled->block[rows->word] = row;
+            compiled->words[rows->word] = (npy_intp)row;
     }
 }
 
@@ -149,37 +116,77 @@ static int glance(Compiled *compiled)
     return compiled->interrupted ? -1 : 0;
 }
 
-/* What a call has come to. */
-static int verdict(Compiled *compiled, int value)
+/* Calls the function with a copy of x; what it returns. */
+static int call(Compiled *compiled, int m, int n, const double *x, double *fvec, int iflag)
+{
+    memcpy(compiled->x, x, (size_t)n * sizeof(double));
+    if (compiled->both == NULL)
+        return compiled->residual(compiled->p, m, n, compiled->x, fvec, iflag);
+    return compiled->both(compiled->p, m, n, compiled->x, fvec, compiled->spare + m, m, iflag);
+}
+
+/* What a call at x has come to. */
+static int verdict(Compiled *compiled, const double *x, int value)
 {
     if (value >= 0)
         return glance(compiled);
     compiled->value = value;
+    memcpy(compiled->x, x, (size_t)compiled->n * sizeof(double)); /* it may have been written to */
     return -1;
 }
 
-/* A copy of x, which is not the solve's own. */
-static const double *copy_of(Compiled *compiled, int n, const double *x)
+/* An evaluation with m, which may be a guess: a fresh fvec, and what the function returned; NULL
+ * with an exception, or without one where the function has failed. */
+static PyArrayObject *evaluate(Compiled *compiled, const double *x, npy_intp m, int iflag,
+                               int *value)
 {
-    return memcpy(compiled->scratch, x, (size_t)n * sizeof(double));
+    PyArrayObject *fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);
+    int status;
+
+    if (fvec == NULL || compiled->n == 0)
+        return fvec;
+    leastsq_compiled_enter(compiled);
+    *value = call(compiled, (int)m, (int)compiled->n, x, PyArray_DATA(fvec), iflag);
+    status = verdict(compiled, x, *value);
+    leastsq_compiled_leave(compiled);
+    if (status < 0)
+        Py_CLEAR(fvec);
+    return fvec;
+}
+
+PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x)
+{
+    PyArrayObject *fvec = NULL;
+    int m = (int)compiled->m;
+
+    if (compiled->tells_m) {
+        fvec = evaluate(compiled, x, m, 0, &m);
+        if (fvec == NULL)
+            return NULL;
+    }
+    if (fvec == NULL || PyArray_SIZE(fvec) != m) {
+        int value;
+
+        Py_CLEAR(fvec);
+        if (leastsq_length_fits(m, compiled->n) && leastsq_compiled_size(compiled, m) == 0)
+            fvec = evaluate(compiled, x, m, 1, &value);
+    } else if (!leastsq_length_fits(m, compiled->n))
+        Py_CLEAR(fvec);
+    return fvec;
 }
 
 int leastsq_compiled_residual(Compiled *compiled, int m, int n, const double *x, double *fvec)
 {
-    const double *p = copy_of(compiled, n, x);
-
-    if (compiled->both == NULL)
-        return verdict(compiled, compiled->residual(compiled->p, m, n, p, fvec, 1));
-    return verdict(compiled,
-                   compiled->both(compiled->p, m, n, p, fvec, compiled->scratch + n + m, m, 1));
+    return verdict(compiled, x, call(compiled, m, n, x, fvec, 1));
 }
 
-int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x, double *fjac)
+int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x,
+                              const double *fvec, double *fjac)
 {
-    const double *p = copy_of(compiled, n, x);
-
-    return verdict(compiled,
-                   compiled->both(compiled->p, m, n, p, compiled->scratch + n, fjac, m, 2));
+    memcpy(compiled->x, x, (size_t)n * sizeof(double));
+    memcpy(compiled->spare, fvec, (size_t)m * sizeof(double));
+    return verdict(compiled, x,
+                   compiled->both(compiled->p, m, n, compiled->x, compiled->spare, fjac, m, 2));
 }
 
 /* last_call(compiled) -> the negative value returned, or 0, and x */
@@ -192,7 +199,7 @@ PyObject *leastsq_py_last_call(PyObject *Py_UNUSED(self), PyObject *capsule)
         return NULL;
     x = PyArray_SimpleNew(1, &compiled->n, NPY_DOUBLE);
     if (x != NULL)
-        memcpy(PyArray_DATA((PyArrayObject *)x), compiled->scratch,
+        memcpy(PyArray_DATA((PyArrayObject *)x), compiled->x,
                (size_t)compiled->n * sizeof(double));
     return Py_BuildValue("iN", compiled->value, x);
 }

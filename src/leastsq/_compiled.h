@@ -19,19 +19,36 @@ typedef struct {
 typedef struct {
     leastsq_func_mn residual;
     leastsq_funcder_mn both; /* residual and Jacobian, instead */
-    void *p, **block;
-    npy_intp n;
-    double *scratch;         /* x of the last call, fvec, fjac: n + m + m*n numbers */
+    void *p;
+    npy_intp m, n;
+    int tells_m;             /* m is a guess: with iflag 0 the right one is returned */
+    double relative_error;   /* of the numbers that become residuals */
+    npy_intp *words;         /* to which p points */
+    Py_ssize_t nwords, room;
+    ProblemRows *rows;
+    Py_ssize_t nrows;
+    double *x;               /* a copy of the solver's */
+    double *spare;           /* m and m*n numbers that go with what is not wanted, if both */
     int value;               /* the negative one that it has returned, or 0 */
     int interrupted;         /* an exception is set */
     int late;                /* it is time to return to Python */
     int calls, calls_left;   /* between looks at the clock */
     double looked, sliced;   /* seconds: when that was, and when the GIL was taken */
     PyThreadState *thread;
-    PyObject *keep;          /* what owns the memory */
-    Py_ssize_t nrows;
-    ProblemRows rows[];
+    PyObject *keep;          /* what owns the memory, a list */
 } Compiled;
+
+/* The flags of an array that compiled code depends on. */
+enum {
+    LEASTSQ_LAYOUT = NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS | NPY_ARRAY_ALIGNED |
+                     NPY_ARRAY_WRITEABLE
+};
+
+/* A capsule with an empty one; NULL with an exception. */
+PyObject *leastsq_new_compiled(Compiled **compiled);
+
+/* Allocates what m residuals need; 0, or -1 with an exception. n is known. */
+int leastsq_compiled_size(Compiled *compiled, npy_intp m);
 
 /* What a capsule holds, or NULL without an exception if it is none of these. */
 Compiled *leastsq_compiled_of(PyObject *function);
@@ -43,8 +60,14 @@ void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem);
 void leastsq_compiled_enter(Compiled *compiled);
 void leastsq_compiled_leave(Compiled *compiled);
 
-/* The residual or the Jacobian at x; 0, or -1: value or interrupted says why. */
+/* The first evaluation, which finds m: a fresh fvec, zeros where there is nothing to evaluate for
+ * n = 0; NULL with an exception, or without one where the function has failed. */
+PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x);
+
+/* The residual or the Jacobian at x, where the residual is fvec; 0, or -1: value or interrupted
+ * says why. */
 int leastsq_compiled_residual(Compiled *compiled, int m, int n, const double *x, double *fvec);
-int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x, double *fjac);
+int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x,
+                              const double *fvec, double *fjac);
 
 #endif

@@ -15,14 +15,13 @@ import numpy.typing as npt
 
 from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector, require_bundled, require_callable
-from leastsq._compiled import CompiledResidual
-from leastsq._outcome import IMPROPER_INPUT, UNFINISHED
+from leastsq._outcome import IMPROPER_INPUT, STOPPED, UNFINISHED
 from leastsq._workers import Workers, mapped
 
 if sys.version_info >= (3, 14):
     import annotationlib
 
-__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "solve", "solve_compiled"]
+__all__ = ["Callback", "IntermediateResult", "Request", "Residual", "solve"]
 
 Residual = Callable[..., npt.ArrayLike]
 Callback = Callable[..., object]
@@ -86,6 +85,7 @@ class _Evaluation:
 
 def solve(
     functions: Functions,
+    analytic: bool,
     x: Vector,
     numbers: Numbers,
     epsfcn: float | None,
@@ -93,43 +93,18 @@ def solve(
     workers: Workers | None,
 ) -> Outcome:
     """Do as `_minpack.solve` does, x becoming the solution; info is -2 where callback stopped."""
-    func, args, dfun, _, vectorized = functions
+    func, args, _, _, vectorized = functions
     _check(callback, workers, vectorized)
     fvec, relative_error = _minpack.first_residual(func, x, args, vectorized)
+    if relative_error is None:
+        return _ended(STOPPED, 1, fvec, x.size)
     state = None
     if x.size > 0:
         step_from = relative_error if epsfcn is None else epsfcn
-        state = _minpack.begin(x, fvec.size, dfun is not None, *numbers, step_from)
+        state = _minpack.begin(x, fvec.size, analytic, *numbers, step_from)
     if state is None or _minpack.status(state)[0] == Request.NOTHING:
         return _improper(functions, x, fvec)
     return _finish(state, _minpack.put(state, 0, fvec), functions, x, callback, workers)
-
-
-def solve_compiled(
-    functions: tuple[CompiledResidual, tuple[Any, ...], Any, bool],
-    x: Vector,
-    numbers: Numbers,
-    epsfcn: float | None,
-    callback: Callback | None,
-) -> tuple[Outcome, int]:
-    """Do the same for a compiled residual; return also what it has returned if it was negative."""
-    _check(callback, None, False)
-    func, args, dfun, transposed = functions
-    m, n, state = func.m, x.size, None
-    if n > 0:
-        m, relative_error = func.first(x, func.ready(args, dfun, transposed))
-        bound = func.bind(m, n, args, dfun, transposed)
-        analytic = func.jacobian or dfun is not None
-        step_from = relative_error if epsfcn is None else epsfcn
-        state = _minpack.begin(x, m, analytic, *numbers, step_from)
-    request = Request.NOTHING if state is None else _minpack.status(state)[0]
-    if request == Request.NOTHING:
-        return _nothing_computed(np.zeros(m), n), 0
-    outcome = _finish(state, request, (bound, (), None, False, False), x, callback, None)
-    value, point = _minpack.last_call(bound)
-    if value < 0 and func.numba:
-        func.raise_again(point, func.ready(args, dfun, transposed), m, dfun)
-    return outcome, value
 
 
 def _finish(
@@ -242,12 +217,13 @@ def _improper(functions: Functions, x: Vector, fvec: Vector) -> Outcome:
         state = _minpack.begin(x, m, True, 0.0, 0.0, 0.0, 1, 1.0, None, 0.0)
         _minpack.put(state, 0, fvec)
         _minpack.answer(state, *functions, False)
-    return _nothing_computed(fvec, n)
+    return _ended(IMPROPER_INPUT, 0, fvec, n)
 
 
-def _nothing_computed(fvec: Vector, n: int) -> Outcome:
+def _ended(info: int, nfev: int, fvec: Vector, n: int) -> Outcome:
+    """Return the outcome of a solve that has not begun."""
     zeros = np.zeros((n, fvec.size)), np.zeros(n, np.int32), np.zeros(n)
-    return IMPROPER_INPUT, True, 0, 0, fvec, *zeros
+    return info, True, nfev, 0, fvec, *zeros
 
 
 IntermediateResult.__module__ = "leastsq"

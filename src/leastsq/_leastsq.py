@@ -1,17 +1,18 @@
 """The drop-in function: validates once, calls the core, assembles the outputs."""
 
 import warnings
-from typing import Literal, SupportsFloat, SupportsIndex, overload
+from typing import Any, Literal, SupportsFloat, SupportsIndex, overload
 
 import numpy.typing as npt
 
 from leastsq import _driver, _minpack
 from leastsq._checks import Vector, settings
-from leastsq._compiled import CompiledResidual, refuse_beside_compiled
+from leastsq._compiled import CompiledResidual
 from leastsq._driver import Callback, Residual
 from leastsq._outcome import (
     IMPROPER_INPUT,
     MESSAGES,
+    STOPPED,
     USABLE,
     FullOutput,
     improper,
@@ -245,30 +246,36 @@ def leastsq(
     """
     full_output, col_deriv = bool(full_output), bool(col_deriv)
     analytic = Dfun is not None
+    kind = None
     if isinstance(func, CompiledResidual):
-        refuse_beside_compiled(func, Dfun, vectorized, workers)
-        analytic = analytic or func.jacobian
+        func.require_no_python(Dfun, vectorized, workers)
+        kind = func.kind
+        analytic = analytic or kind.writes_jacobian
     x, ftol, xtol, gtol, limit, epsfcn, factor, scale, shown_maxfev = settings(
         x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
     if not isinstance(args, tuple):
         args = (args,)
 
-    value = 0
-    if isinstance(func, CompiledResidual):
-        (ier, finite, nfev, njev, fvec, fjac, ipvt, qtf), value = _driver.solve_compiled(
-            (func, args, Dfun, col_deriv), x, (ftol, xtol, gtol, limit, factor, scale), epsfcn,
-            callback,
-        )  # fmt: skip
-    elif callback is None and workers is None and not vectorized:
+    called: tuple[Any, tuple[Any, ...], Any] = func, args, Dfun
+    if kind is not None:
+        called = kind.bind(x.size, args, Dfun, col_deriv), (), None
+    if callback is None and workers is None and not vectorized:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
-            func, x, args, Dfun, col_deriv, ftol, xtol, gtol, limit, factor, scale, epsfcn
+            called[0], x, called[1], called[2], col_deriv, ftol, xtol, gtol, limit, factor, scale,
+            epsfcn,
         )  # fmt: skip
     else:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _driver.solve(
-            (func, args, Dfun, col_deriv, bool(vectorized)), x,
+            (*called, col_deriv, bool(vectorized)), analytic, x,
             (ftol, xtol, gtol, limit, factor, scale), epsfcn, callback, workers,
         )  # fmt: skip
+    value = 0
+    if kind is not None:
+        kind.guess = fvec.size
+        if ier == STOPPED:
+            value, point = _minpack.last_call(called[0])
+            value = kind.explain(value, point, args, fvec.size, Dfun, col_deriv)
 
     if not finite:
         warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)

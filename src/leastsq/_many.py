@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq._checks import as_c_int, require_bundled, require_callable, settings
-from leastsq._compiled import CompiledResidual, is_numba, refuse_beside_compiled
+from leastsq._compiled import CompiledResidual, is_numba
 from leastsq._driver import Residual
 from leastsq._many_compiled import Compiled
 from leastsq._many_fits import Fits
@@ -167,7 +167,9 @@ def leastsq_many(
     problems = Problems(x0, data, weights)
     if is_numba(func) and (Dfun is None or is_numba(Dfun)) and not vectorized:
         func = CompiledResidual(func)
-    analytic = Dfun is not None or (isinstance(func, CompiledResidual) and func.jacobian)
+    analytic = Dfun is not None or (
+        isinstance(func, CompiledResidual) and func.kind.writes_jacobian
+    )
     _, ftol, xtol, gtol, limit, epsfcn, factor, scale, _ = settings(
         np.zeros(problems.n), ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
@@ -182,6 +184,7 @@ def leastsq_many(
     options = Options(
         func=func,
         dfun=Dfun,
+        analytic=analytic,
         args=args if isinstance(args, tuple) else (args,),
         transposed=bool(col_deriv),
         nan_policy=NAN_POLICIES.index(nan_policy),
@@ -212,7 +215,7 @@ def _run(options: Options, vectorized: object) -> Run:
 
 def _check(func: object, dfun: object, nan_policy: str, vectorized: object) -> None:
     if isinstance(func, CompiledResidual):
-        refuse_beside_compiled(func, dfun, vectorized)
+        func.require_no_python(dfun, vectorized)
     else:
         require_callable("func", func)
     if dfun is not None:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from leastsq import _minpack
-from leastsq._checks import Vector
+from leastsq._checks import Vector, require_as_many
 from leastsq._compiled import CompiledResidual
 from leastsq._driver import Residual
 from leastsq._many_run import (
@@ -35,35 +35,34 @@ class Compiled(Run):
     def __init__(self, options: Options, func: CompiledResidual) -> None:
         super().__init__(options)
         self.compiled = func
+        self.kind = func.kind
 
     @property
     def function(self) -> Residual:
         function: Residual = self.compiled.function
         return function
 
-    @property
-    def analytic(self) -> bool:
-        return self.compiled.jacobian or super().analytic
-
     def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         choice = self.options
         args = super().arguments(tile, problem)
-        return self.compiled.ready(args, choice.dfun, choice.transposed)
+        return self.kind.writable(args, choice.dfun, choice.transposed)
 
     def find_m(self, tile: Tile, part: Results, report: Report) -> int:
-        if self.compiled.numba:
+        if self.kind.finds_m:
             return super().find_m(tile, part, report)
-        self.know_m(self.compiled.m)
+        require_as_many(self.kind.m, self.options.n)
+        self.know_m(self.kind.m)
         return 0
 
     def know_m(self, m: int) -> None:
-        self.compiled.require_m(m)
+        if self.kind.m not in (0, m):
+            raise ValueError(f"func returns {m} residuals, not m={self.kind.m}")
         super().know_m(m)
 
     def fit(self, tile: Tile, part: Results, report: Report) -> None:
         total, choice = len(tile.flat), self.options
-        bound = self.compiled.bind(
-            self.m, choice.n, choice.args, choice.dfun, choice.transposed, tile.data
+        bound = self.kind.bind(
+            choice.n, choice.args, choice.dfun, choice.transposed, self.m, tile.data
         )
         batch = self.batch(min(self.affordable(SLOTS), total), part)
         length = total if tile.weights is None else max(1, WEIGHTS_AT_ONCE // self.m)
@@ -78,7 +77,7 @@ class Compiled(Run):
                     )
                     self.refuse_nan(tile, refused)
                     if failed >= 0:
-                        self._keep_failure(tile, failed, _minpack.last_call(bound)[1])
+                        self._keep_failure(tile, failed, *_minpack.last_call(bound))
                     report(begun - active)
         except Enough:
             _minpack.batch_stop(batch)
@@ -87,12 +86,13 @@ class Compiled(Run):
     def watched(self, look: Callable[[], None]) -> Self:
         return self  # it reports often enough
 
-    def _keep_failure(self, tile: Tile, problem: int, x: Vector) -> None:
+    def _keep_failure(self, tile: Tile, problem: int, value: int, x: Vector) -> None:
         """Find out what a numba function raised, unless enough is known."""
-        if not self.compiled.numba or len(self.errors) >= MOST_ERRORS:
+        if len(self.errors) >= MOST_ERRORS:
             return
-        args = self.arguments(tile, problem)
+        choice = self.options
+        args = super().arguments(tile, problem)
         try:
-            self.compiled.raise_again(x, args, self.m, self.options.dfun)
+            self.kind.explain(value, x, args, self.m, choice.dfun, choice.transposed)
         except Exception as error:
             self.keep(tile, problem, error)

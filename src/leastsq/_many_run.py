@@ -45,6 +45,8 @@ class Options:
     func: Any
     """A function, or a CompiledResidual."""
     dfun: Residual | None
+    analytic: bool
+    """Whether Jacobians are the user's, dfun's or the function's own."""
     args: tuple[Any, ...]
     transposed: bool
     nan_policy: int
@@ -130,11 +132,6 @@ class Run(ABC):
         function: Residual = self.options.func
         return function
 
-    @property
-    def analytic(self) -> bool:
-        """Whether Jacobians are the user's."""
-        return self.options.dfun is not None
-
     def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         """Return what func gets of a problem alone after p."""
         return (*[rows.one(problem) for rows in tile.data], *self.options.args)
@@ -158,7 +155,7 @@ class Run(ABC):
         ftol, xtol, gtol, limit, factor, scale = self.options.numbers
         policy, weighted = self.options.nan_policy, self.options.weights_shape is not None
         return _minpack.batch(
-            slots, self.m, self.options.n, self.analytic,
+            slots, self.m, self.options.n, self.options.analytic,
             weighted or policy == OMIT, policy,
             (ftol, xtol, gtol, limit, factor, scale, self.epsfcn or 0.0), part.arrays(),
         )  # fmt: skip

@@ -27,8 +27,8 @@ def solve(
     /,
 ) -> tuple[int, bool, int, int, _Array, _Array, _Index, _Array]: ...
 def first_residual(
-    func: Callable[..., Any], x: _Array, args: tuple[Any, ...], vectorized: bool, /
-) -> tuple[_Array, float]: ...
+    func: object, x: _Array, args: tuple[Any, ...], vectorized: bool, /
+) -> tuple[_Array, float | None]: ...
 def begin(
     x: _Array,
     m: int,
@@ -62,17 +62,19 @@ def results(
 ) -> tuple[int, bool, int, int, _Array, _Array, _Array, _Index, _Array]: ...
 def save(solve: object, /) -> tuple[npt.NDArray[np.uint8], _Array | None]: ...
 def restore(block: npt.NDArray[np.uint8], factors: _Array | None, /) -> object | None: ...
-def compiled(
+def bind(
     address: int,
     jacobian: bool,
-    m: int,
-    n: int,
     p: int,
-    block: npt.NDArray[np.uintp] | None,
-    rows: tuple[tuple[int, int, int, _Problems | None], ...],
+    m: int,
+    tells_m: bool,
+    n: int,
+    relative_error: float,
+    functions: tuple[tuple[Any, ...], ...],
+    args: tuple[Any, ...],
     keep: object,
     /,
-) -> object: ...
+) -> object | None: ...
 def last_call(compiled: object, /) -> tuple[int, _Array]: ...
 def capsule(capsule: object, /) -> tuple[int, str | None, int]: ...
 def batch(

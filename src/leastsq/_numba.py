@@ -4,20 +4,28 @@ Nothing imports this before a numba function is seen. It and _numba_adapters.py 
 numba; no other file does.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+import functools
+from dataclasses import dataclass
+from typing import Any, NamedTuple, NoReturn
 
 import numba
 import numpy as np
 import numpy.typing as npt
 from numba.core import types
+from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.np.numpy_support import as_dtype
 
+from leastsq import _minpack
+from leastsq._checks import Vector
 from leastsq._numba_adapters import POINT, Signature, adapter, adapter_of_both
 from leastsq._problems import Rows
 
-__all__ = ["Plan", "bind", "planned", "writable"]
+__all__ = ["NumbaFunction"]
+
+LAYOUT = 0x1 | 0x2 | 0x100 | 0x400
+"""The flags of an array that its type depends on: C and Fortran order, aligned, writable."""
+SIZE_CHANGED = "The array returned by a function changed size between calls"
 
 REFUSED = {"forceobj": "needs Python", "parallel": "threads cannot call at once"}
 """Options of numba's."""
@@ -33,122 +41,159 @@ class Found(NamedTuple):
     compiled: Any
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True)
+class Plan:
     """How functions are called with arguments of some types."""
 
-    functions: tuple[Found, ...]
+    dfun: Any
+    transposed: bool
+    compiled: tuple[Found, ...]
     adapter: int
     """Its address."""
+    kinds: tuple[list[Any], ...]
+    """What arguments must be, for `_minpack.bind`, a list a function."""
+    relative_error: float
+    """Of what func returns."""
+
+    @functools.cached_property
+    def functions(self) -> tuple[Any, ...]:
+        """What `_minpack.bind` wants of functions that have no rows."""
+        return self.with_rows(())
+
+    def with_rows(self, rows: tuple[Rows, ...]) -> tuple[Any, ...]:
+        """Return it for functions whose first arguments are rows of a problem's own."""
+        return tuple(
+            (found.address, tuple(map(_rows, found.signature.args[1:], rows)), kinds[len(rows) :],
+             found.compiled)
+            for found, kinds in zip(self.compiled, self.kinds, strict=True)
+        )  # fmt: skip
 
 
-@dataclass
-class Block:
-    """The words of which arguments are made, and what they point to."""
+class NumbaFunction:
+    """A numba function, one kind of what a CompiledResidual is made of."""
 
-    words: list[int] = field(default_factory=list)
-    rows: list[tuple[int, int, int, npt.NDArray[np.int64] | None]] = field(default_factory=list)
-    """Words that point to a row: which, the address of all rows, their distance, which is whose."""
-    keep: list[Any] = field(default_factory=list)
+    finds_m = True
+    writes_jacobian = False
 
-    def add_function(
-        self, found: Found, rows: tuple[Rows, ...], args: tuple[Any, ...]
-    ) -> None:
-        """Add a function and its arguments."""
-        self.words.append(found.address)
-        self.keep.append(found.compiled)
-        kinds = found.signature.args[1:]
-        for kind, row in zip(kinds, rows, strict=False):
-            self._add_rows(kind, row)
-        for kind, arg in zip(kinds[len(rows) :], args, strict=True):
-            self._add(kind, arg)
+    def __init__(self, function: Any, m: int) -> None:
+        self.function = function
+        self.m = self.guess = m
+        self.plans: dict[Any, Plan] = {}
+        self.last: Plan | None = None
 
-    def _add_rows(self, kind: Any, rows: Rows) -> None:
-        """Add an argument that is a row of a problem's own."""
-        dtype = as_dtype(kind.dtype if isinstance(kind, types.Array) else kind)
-        array = np.ascontiguousarray(rows.array, dtype)
-        if isinstance(kind, types.Array) and kind.mutable and array is rows.array:
-            array = array.copy()  # the function's own, which it may write to
-        self.keep.append(array)
-        address = _address(array)
-        self.rows.append(
-            (len(self.words), address, 0 if rows.shared else array.strides[0], rows.index)
+    def refuse_dfun(self, dfun: object) -> None:
+        """Refuse a Dfun that is not numba's."""
+        if not isinstance(dfun, Dispatcher):
+            raise TypeError(f"Dfun must be a numba function too, not {dfun!r}")
+
+    def bind(
+        self,
+        n: int,
+        args: tuple[Any, ...],
+        dfun: Any,
+        transposed: bool,
+        m: int = 0,
+        rows: tuple[Rows, ...] = (),
+    ) -> object:
+        """Return what the core calls, with its arguments; rows are those of many problems."""
+        m = m or self.m
+        plan, bound = self.last, None
+        if not rows and plan and plan.dfun is dfun and plan.transposed is transposed:
+            bound = self._bind(plan, plan.functions, m, n, args)
+        if bound is None:
+            plan = self._planned((*(row.one(0) for row in rows), *args), dfun, transposed)
+            bound = self._bind(plan, plan.with_rows(rows), m, n, args)
+            self.last = plan
+        return bound
+
+    def _bind(
+        self, plan: Plan, functions: tuple[Any, ...], m: int, n: int, args: tuple[Any, ...]
+    ) -> object:
+        return _minpack.bind(
+            plan.adapter, plan.dfun is not None, 0, m or self.guess, m == 0, n,
+            plan.relative_error, functions, args, None,
+        )  # fmt: skip
+
+    def writable(self, args: tuple[Any, ...], dfun: Any, transposed: bool) -> tuple[Any, ...]:
+        """Return args, copies of read-only ones where a signature that was given names none."""
+        kinds = self._planned(args, dfun, transposed).compiled[0].signature.args[1:]
+        return tuple(
+            arg.copy()
+            if isinstance(kind, types.Array) and kind.mutable and not arg.flags.writeable
+            else arg
+            for kind, arg in zip(kinds, args, strict=True)
         )
-        self.words.append(address)
-        if isinstance(kind, types.Array):
-            self.words += [*array.shape[1:], *array.strides[1:]]
 
-    def _add(self, kind: Any, arg: Any) -> None:
-        """Add an argument that all problems share."""
-        if isinstance(kind, types.BaseTuple):
-            for inner, one in zip(kind, arg, strict=True):
-                self._add(inner, one)
-        elif isinstance(kind, types.Array):
-            self.keep.append(arg)
-            self.words += [_address(arg), *arg.shape, *arg.strides]
-        else:
-            number = np.array(arg, as_dtype(kind))
-            self.keep.append(number)
-            self.words.append(_address(number))
+    def explain(
+        self, value: int, x: Vector, args: tuple[Any, ...], m: int, dfun: Any, transposed: bool
+    ) -> NoReturn:
+        """Raise what the function raised at x, by calling it from Python."""
+        args = self.writable(args, dfun, transposed)
+        size = np.size(self.function(x.copy(), *args))
+        if self.m not in (0, size):
+            raise ValueError(f"func returns {size} residuals, not m={self.m}")
+        if size != m:
+            raise ValueError(SIZE_CHANGED)
+        shape = None if dfun is None else np.shape(dfun(x.copy(), *args))
+        raise RuntimeError(
+            "func or Dfun has raised in a compiled solve, or its result had a wrong shape, but not "
+            f"when called from Python at that x={x.tolist()}: {size} residuals, Jacobian {shape}"
+        )
 
-    def array(self) -> npt.NDArray[np.uintp]:
-        """Return the words as memory."""
-        return np.array(self.words, np.int64).view(np.uintp)
-
-
-def bind(
-    plans: dict[Any, Plan],
-    func: Any,
-    dfun: Any,
-    by_row: bool,
-    rows: tuple[Rows, ...],
-    args: tuple[Any, ...],
-) -> tuple[int, Block]:
-    """Return an adapter's address and its block; plans has what is known of other calls."""
-    plan = planned(plans, func, dfun, by_row, (*(row.one(0) for row in rows), *args))
-    block = Block()
-    for found in plan.functions:
-        block.add_function(found, rows, args)
-    return plan.adapter, block
+    def _planned(self, given: tuple[Any, ...], dfun: Any, transposed: bool) -> Plan:
+        """Return the plan for arguments of one problem; compile what is not compiled yet."""
+        key = dfun, transposed, _fingerprint(given)
+        if key not in self.plans:
+            self.plans[key] = _plan(self.function, dfun, transposed, given)
+        return self.plans[key]
 
 
-def planned(
-    plans: dict[Any, Plan], func: Any, dfun: Any, by_row: bool, given: tuple[Any, ...]
-) -> Plan:
-    """Return the plan for arguments of one problem."""
-    key = dfun, by_row, _fingerprint(given)
-    if key not in plans:
-        plans[key] = _plan(func, dfun, by_row, given)
-    return plans[key]
+def _rows(kind: Any, rows: Rows) -> tuple[npt.NDArray[Any], int, Any, bool]:
+    """Return the rows of problems that become an argument."""
+    is_array = isinstance(kind, types.Array)
+    array = np.ascontiguousarray(rows.array, as_dtype(kind.dtype if is_array else kind))
+    if is_array and kind.mutable and array is rows.array:
+        array = array.copy()  # the function's own, which it may write to
+    return array, 0 if rows.shared else array.strides[0], rows.index, is_array
 
 
-def writable(plan: Plan, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return arguments for a call from Python: copies where a signature names no read-only ones."""
-    kinds = plan.functions[0].signature.args[1:]
-    return tuple(
-        arg.copy()
-        if isinstance(kind, types.Array) and kind.mutable and not arg.flags.writeable
-        else arg
-        for kind, arg in zip(kinds, given, strict=True)
+def _plan(func: Any, dfun: Any, transposed: bool, given: tuple[Any, ...]) -> Plan:
+    """Compile what is not compiled yet."""
+    found = [_found(func, given, "func")]
+    types_of = [found[0].signature.return_type, found[0].signature.args]
+    if dfun is None:
+        called = adapter(*types_of)
+    else:
+        found.append(_found(dfun, given, "Dfun"))
+        types_of += [found[1].signature.return_type, found[1].signature.args]
+        called = adapter_of_both(*types_of, not transposed)
+    kinds = [list(map(_kind, one.signature.args[1:], given)) for one in found]
+    return Plan(
+        dfun, transposed, tuple(found), called.address, tuple(kinds), _relative_error(types_of[0])
     )
 
 
-def _plan(func: Any, dfun: Any, by_row: bool, given: tuple[Any, ...]) -> Plan:
-    """Compile what is not compiled yet."""
-    first = _found(func, given, "func")
-    residual = first.signature.return_type, first.signature.args
-    if dfun is None:
-        return Plan((first,), adapter(*residual).address)
-    second = _found(dfun, given, "Dfun")
-    jacobian = second.signature.return_type, second.signature.args
-    return Plan((first, second), adapter_of_both(*residual, *jacobian, by_row).address)
+def _kind(kind: Any, arg: Any) -> Any:
+    """Return what an argument must be to fit: like one of that type, as it was given."""
+    if isinstance(kind, types.BaseTuple):
+        return list(map(_kind, kind, arg))
+    if isinstance(kind, types.Array):
+        return arg.dtype, arg.ndim, arg.flags.num & LAYOUT
+    return type(arg), as_dtype(kind)
+
+
+def _relative_error(result: Any) -> float:
+    """Return that of the numbers that func returns."""
+    number = as_dtype(result.dtype if isinstance(result, types.Array) else result)
+    return float(np.finfo(number if number.kind == "f" else np.float64).eps)
 
 
 def _fingerprint(arg: Any) -> Any:
     """Return what the type of an argument depends on."""
-    if isinstance(arg, tuple):
+    if type(arg) is tuple:
         return tuple(map(_fingerprint, arg))
-    if isinstance(arg, np.ndarray):
-        return arg.dtype, arg.ndim, arg.flags.num
+    if type(arg) is np.ndarray:
+        return arg.dtype, arg.ndim, arg.flags.num & LAYOUT
     return type(arg)
 
 
@@ -203,8 +248,3 @@ def _mutable(kind: Any) -> Any:
     if isinstance(kind, types.Array) and not kind.mutable:
         return kind.copy(readonly=False)
     return kind
-
-
-def _address(array: npt.NDArray[Any]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address

@@ -18,6 +18,7 @@ from numba.np.arrayobj import populate_array
 
 __all__ = ["POINT", "Signature", "adapter", "adapter_of_both"]
 
+INT_MAX = 2**31 - 1
 RAISED = -(2**31)
 """Returned where the function raised, or gave an array of another size."""
 
@@ -118,7 +119,7 @@ def adapter(result: Signature, kinds: Signature) -> Any:
         well, result = call(p, x, n)
         if not well:
             return RAISED
-        return store(result, fvec, m)
+        return store(result, fvec, m, iflag)
 
     return called
 
@@ -137,11 +138,11 @@ def adapter_of_both(
     def called(
         p: Any, m: Any, n: Any, x: Any, fvec: Any, fjac: Any, ldfjac: Any, iflag: Any
     ) -> Any:
-        if iflag == 1:
+        if iflag != 2:
             well, result = call(p, x, n)
             if not well:
                 return RAISED
-            return store(result, fvec, m)
+            return store(result, fvec, m, iflag)
         well, jacobian = call_jacobian(p, x, n)
         if not well:
             return RAISED
@@ -157,25 +158,27 @@ def adapter_of_both(
 
 
 def _storage(result: Any) -> Callable[..., Any]:
-    """Return what copies a result into fvec."""
+    """Return what copies a result into fvec; with iflag 0 it returns how many numbers it has."""
     if isinstance(result, types.Array):
 
-        @numba.njit
-        def store(result: Any, fvec: Any, m: Any) -> Any:
-            if result.size != m:
+        @numba.njit(inline="always")
+        def store(result: Any, fvec: Any, m: Any, iflag: Any) -> Any:
+            if result.size == m:
+                for i in range(m):
+                    fvec[i] = result[i]
+            elif iflag != 0 or result.size > INT_MAX:
                 return RAISED
-            for i in range(m):
-                fvec[i] = result[i]
-            return 0
+            return 0 if iflag != 0 else result.size
 
     else:
 
-        @numba.njit
-        def store(result: Any, fvec: Any, m: Any) -> Any:
-            if m != 1:
+        @numba.njit(inline="always")
+        def store(result: Any, fvec: Any, m: Any, iflag: Any) -> Any:
+            if m == 1:
+                fvec[0] = result
+            elif iflag != 0:
                 return RAISED
-            fvec[0] = result
-            return 0
+            return 0 if iflag != 0 else 1
 
     stored: Callable[..., Any] = store
     return stored

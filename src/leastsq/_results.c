@@ -139,14 +139,13 @@ double leastsq_relative_error(PyArrayObject *array)
     }
 }
 
-/* Whether a residual's length is one that n parameters can have. */
-static int length_fits(PyArrayObject *array, npy_intp m, npy_intp n)
+int leastsq_length_fits(npy_intp m, npy_intp n)
 {
     if (m > INT_MAX)
         PyErr_Format(PyExc_OverflowError,
                      "func output vector length M=%zd is more than a C int can hold",
                      (Py_ssize_t)m);
-    else if (m < n && !is_none(array))
+    else if (m < n)
         PyErr_Format(PyExc_TypeError,
                      "Improper input: func input vector length N=%zd must not exceed func output "
                      "vector length M=%zd",
@@ -166,7 +165,7 @@ PyArrayObject *leastsq_as_residual(PyObject *result, npy_intp n, double *relativ
         return NULL;
     m = PyArray_NDIM(array) == 0 ? 1 : PyArray_DIM(array, 0);
     *relative_error = leastsq_relative_error(array);
-    if (length_fits(array, m, n))
+    if (is_none(array) || leastsq_length_fits(m, n))
         fvec = PyArray_SimpleNew(1, &m, NPY_DOUBLE);
     if (fvec != NULL && convert_residual(array, m, PyArray_DATA((PyArrayObject *)fvec)) < 0)
         Py_CLEAR(fvec);

@@ -21,6 +21,9 @@ PyArrayObject *leastsq_as_array(PyObject *object, const char *what);
 /* The relative error of numbers of an array's type, from which a difference step comes. */
 double leastsq_relative_error(PyArrayObject *array);
 
+/* Whether a residual's length is one that n parameters can have; 0 with an exception. */
+int leastsq_length_fits(npy_intp m, npy_intp n);
+
 /* The first residual, which tells m: a fresh fvec, and the relative error of its type; NULL with
  * an exception where it is none, or n parameters cannot have it. */
 PyArrayObject *leastsq_as_residual(PyObject *result, npy_intp n, double *relative_error);

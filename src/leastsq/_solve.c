@@ -8,17 +8,20 @@
 /* The arrays of one solve; those that are returned are NumPy's. */
 typedef struct {
     PyArrayObject *fvec, *fjac, *ipvt, *qtf;
-    double *diag; /* then wa1, wa2, wa3 of n numbers each and wa4 of m */
+    double *diag; /* then wa1, wa2, wa3, a point, of n numbers each, and wa4 of m */
 } Arrays;
 
-static int allocate(Arrays *arrays, npy_intp n)
+/* The others, fvec being there. A compiled residual can end a solve without a Jacobian. */
+static int allocate(Arrays *arrays, npy_intp n, int compiled)
 {
     npy_intp m = PyArray_SIZE(arrays->fvec), shape[2] = {n, m};
 
-    arrays->fjac = (PyArrayObject *)PyArray_SimpleNew(2, shape, NPY_DOUBLE);
+    arrays->fjac = (PyArrayObject *)PyArray_EMPTY(2, shape, NPY_DOUBLE, 0);
+    if (compiled && arrays->fjac != NULL)
+        memset(PyArray_DATA(arrays->fjac), 0, (size_t)PyArray_NBYTES(arrays->fjac));
     arrays->ipvt = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_INT, 0);
     arrays->qtf = (PyArrayObject *)PyArray_ZEROS(1, &n, NPY_DOUBLE, 0);
-    arrays->diag = PyMem_New(double, 4 * (size_t)n + (size_t)m);
+    arrays->diag = PyMem_New(double, 5 * (size_t)n + (size_t)m);
     if (arrays->diag == NULL)
         PyErr_NoMemory();
     return PyErr_Occurred() ? -1 : 0;
@@ -45,12 +48,13 @@ static int run(UserFunctions *user, const Settings *settings, npy_intp n, double
     npy_intp m = PyArray_SIZE(arrays->fvec);
     double *fvec = PyArray_DATA(arrays->fvec), *fjac = PyArray_DATA(arrays->fjac);
     double *qtf = PyArray_DATA(arrays->qtf), *diag = arrays->diag;
-    double *wa1 = diag + n, *wa2 = wa1 + n, *wa3 = wa2 + n, *wa4 = wa3 + n;
+    double *wa1 = diag + n, *wa2 = wa1 + n, *wa3 = wa2 + n, *wa4 = wa3 + 2 * n;
     int *ipvt = PyArray_DATA(arrays->ipvt), info;
 
     user->have_fvec = 1;
     user->have_fjac = user->dfun != NULL;
-    if (user->dfun == NULL)
+    user->point = wa3 + n;
+    if (!user->analytic)
         info = leastsq_lmdif(leastsq_residual, user, (int)m, (int)n, x, fvec, settings->ftol,
                              settings->xtol, settings->gtol, settings->maxfev, settings->epsfcn,
                              diag, settings->mode, settings->factor, 0, nfev, fjac, (int)m, ipvt,
@@ -60,9 +64,47 @@ static int run(UserFunctions *user, const Settings *settings, npy_intp n, double
                              (int)m, settings->ftol, settings->xtol, settings->gtol,
                              settings->maxfev, diag, settings->mode, settings->factor, 0, nfev,
                              njev, ipvt, qtf, wa1, wa2, wa3, wa4);
-    for (npy_intp j = 0; j < n && info > 0; j++)
-        ipvt[j]--;
+    if (info < 0 && !user->analytic && user->iflag == 2) /* x has a difference step */
+        memcpy(x, user->point, (size_t)n * sizeof(double));
+    for (npy_intp j = 0; j < n; j++)
+        ipvt[j] -= ipvt[j] > 0;
     return info;
+}
+
+/* The same without the GIL, unless functions are Python's. */
+static int run_with_or_without_python(UserFunctions *user, const Settings *settings, npy_intp n,
+                                      double *x, const Arrays *arrays, int *nfev, int *njev)
+{
+    int info;
+
+    if (user->compiled == NULL)
+        return run(user, settings, n, x, arrays, nfev, njev);
+    leastsq_compiled_enter(user->compiled);
+    info = run(user, settings, n, x, arrays, nfev, njev);
+    leastsq_compiled_leave(user->compiled);
+    return info;
+}
+
+/* Evaluates the functions for the first time; 1, 0 where that is the end, -1 with an exception. */
+static int evaluate_first(UserFunctions *user, const double *x, npy_intp n, Arrays *arrays,
+                          double *relative_error)
+{
+    npy_intp m;
+    int goes_on = 1;
+
+    arrays->fvec = leastsq_first_residual(user, x, n, relative_error);
+    if (arrays->fvec == NULL && !PyErr_Occurred()) {
+        goes_on = 0;
+        m = user->compiled->m;
+        arrays->fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);
+    }
+    if (arrays->fvec == NULL || allocate(arrays, n, user->compiled != NULL) < 0)
+        return -1;
+    m = PyArray_SIZE(arrays->fvec);
+    if (user->dfun != NULL && leastsq_jacobian(user, x, PyArray_DATA(arrays->fvec), m, n,
+                                               PyArray_DATA(arrays->fjac)) < 0)
+        return -1;
+    return goes_on;
 }
 
 /* The arguments of solve by their places. */
@@ -71,12 +113,13 @@ enum { FUNC, X, ARGS, DFUN, TRANSPOSED, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, 
 /* solve(func, x, args, dfun, transposed, ftol, xtol, gtol, maxfev, factor, diag, epsfcn)
  *     -> info, finite, nfev, njev, fvec, fjac, ipvt, qtf
  * x is overwritten; dfun, diag and epsfcn may be None. Where an argument is out of range the
- * functions are called once each, as for a solve, and info is 0. */
+ * functions are called once each, as for a solve, and info is 0. Where a compiled residual has
+ * failed, info is -1. */
 PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *outcome = NULL, *dfun;
-    int info = -1, nfev = 0, njev = 0, finite = 1;
-    npy_intp n, m;
+    int info = -1, nfev = 1, njev = 0, finite = 1, goes_on;
+    npy_intp n;
     double *x;
     Settings settings;
     UserFunctions user = {0};
@@ -96,24 +139,24 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     if (leastsq_prepare(&user, args[FUNC], dfun, args[ARGS]) < 0)
         return NULL;
     user.transposed = args[TRANSPOSED] == Py_True;
-    arrays.fvec = leastsq_first_residual(&user, x, n, &settings.epsfcn);
-    if (arrays.fvec == NULL || allocate(&arrays, n) < 0)
-        goto done;
-    m = PyArray_SIZE(arrays.fvec);
-    if (dfun != NULL && leastsq_jacobian(&user, x, m, n, PyArray_DATA(arrays.fjac)) < 0)
+    goes_on = evaluate_first(&user, x, n, &arrays, &settings.epsfcn);
+    if (goes_on < 0)
         goto done;
     if (args[EPSFCN] != Py_None)
         settings.epsfcn = PyFloat_AsDouble(args[EPSFCN]);
     if (settings.mode == 2)
         memcpy(arrays.diag, PyArray_DATA((PyArrayObject *)args[DIAG]), (size_t)n * sizeof(double));
-    info = run(&user, &settings, n, x, &arrays, &nfev, &njev);
+    if (goes_on)
+        info = run_with_or_without_python(&user, &settings, n, x, &arrays, &nfev, &njev);
+    if (PyErr_Occurred())
+        goto done;
     if (info == LEASTSQ_IMPROPER_INPUT)
-        memset(PyArray_DATA(arrays.fjac), 0, (size_t)m * (size_t)n * sizeof(double));
-    else if (info > 0)
-        finite = leastsq_is_finite(m, n, x, PyArray_DATA(arrays.fvec), PyArray_DATA(arrays.fjac));
-    if (info >= 0)
-        outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
-                                arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);
+        memset(PyArray_DATA(arrays.fjac), 0, (size_t)PyArray_NBYTES(arrays.fjac));
+    else
+        finite = leastsq_is_finite(PyArray_SIZE(arrays.fvec), n, x, PyArray_DATA(arrays.fvec),
+                                   PyArray_DATA(arrays.fjac));
+    outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,
+                            arrays.fvec, arrays.fjac, arrays.ipvt, arrays.qtf);
 done:
     leastsq_release(&user);
     free_arrays(&arrays);

@@ -13,6 +13,7 @@ int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObjec
 
     *user = (UserFunctions){.func = func, .dfun = dfun, .nargs = (size_t)extra + 1,
                             .compiled = leastsq_compiled_of(func)};
+    user->analytic = dfun != NULL || (user->compiled != NULL && user->compiled->both != NULL);
     user->stack = PyMem_New(PyObject *, extra + 2);
     if (user->stack == NULL) {
         PyErr_NoMemory();
@@ -138,12 +139,15 @@ static PyObject *call(UserFunctions *user, PyObject *function, const double *x, 
     return leastsq_call(user, function);
 }
 
-int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int Py_UNUSED(iflag))
+int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {
     UserFunctions *user = p;
     PyObject *result;
     int status;
 
+    user->iflag = iflag;
+    if (iflag == 1)
+        memcpy(user->point, x, (size_t)n * sizeof(double));
     if (user->have_fvec) {
         user->have_fvec = 0;
         return 0;
@@ -160,13 +164,14 @@ int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int P
     return status;
 }
 
-int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n, double *fjac)
+int leastsq_jacobian(UserFunctions *user, const double *x, const double *fvec, npy_intp m,
+                     npy_intp n, double *fjac)
 {
     PyObject *result;
     int status;
 
     if (user->compiled != NULL)
-        return leastsq_compiled_jacobian(user->compiled, (int)m, (int)n, x, fjac);
+        return leastsq_compiled_jacobian(user->compiled, (int)m, (int)n, x, fvec, fjac);
     if (user->vectorized)
         return vectorized_jacobian(user, x, m, n, fjac);
     result = call(user, user->dfun, x, n);
@@ -188,15 +193,20 @@ int leastsq_residual_or_jacobian(void *p, int m, int n, const double *x, double 
         user->have_fjac = 0;
         return 0;
     }
-    return leastsq_jacobian(user, x, m, n, fjac);
+    return leastsq_jacobian(user, x, fvec, m, n, fjac);
 }
 
 PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_intp n,
                                       double *relative_error)
 {
-    PyObject *result = call(user, user->func, x, n);
+    PyObject *result;
     PyArrayObject *fvec;
 
+    if (user->compiled != NULL) {
+        *relative_error = user->compiled->relative_error;
+        return leastsq_compiled_first(user->compiled, x);
+    }
+    result = call(user, user->func, x, n);
     if (result == NULL)
         return NULL;
     fvec = leastsq_as_residual(result, n, relative_error);

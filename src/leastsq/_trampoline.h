@@ -19,9 +19,12 @@ typedef struct {
     PyObject **stack; /* a free place, the point (ours), then the extra arguments (borrowed) */
     PyArray_Descr *descr; /* type of x as it was made; only compared */
     size_t nargs;     /* x and the extra arguments */
+    int analytic;     /* Jacobians are theirs */
     int transposed;   /* dfun returns (n, m) */
     int vectorized;   /* they take several points at once */
     int have_fvec;    /* the residual at x0 stands in fvec already */
+    int iflag;        /* of the last residual: 1, 2 for a difference, 0 elsewhere */
+    double *point;    /* of the last one with 1 */
     int have_fjac;    /* the Jacobian at x0 stands in fjac already */
 } UserFunctions;
 
@@ -41,7 +44,8 @@ int leastsq_new_point(UserFunctions *user, const double *x, npy_intp n);
  * signals themselves; after other callables it is done here. */
 PyObject *leastsq_call(UserFunctions *user, PyObject *function);
 
-/* The first evaluation, which finds m: a fresh fvec, and the relative error of its type. */
+/* The first evaluation, which finds m: a fresh fvec, and the relative error of its type; NULL with
+ * an exception, or without one where a compiled residual has failed. */
 PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_intp n,
                                       double *relative_error);
 
@@ -50,8 +54,9 @@ PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_
 PyArrayObject *leastsq_call_vectorized(UserFunctions *user, PyObject *function, int ndim,
                                        const npy_intp *shape, const char *which);
 
-/* The Jacobian at x; 0, or -1 with an exception. */
-int leastsq_jacobian(UserFunctions *user, const double *x, npy_intp m, npy_intp n, double *fjac);
+/* The Jacobian at x, where the residual is fvec; 0, or -1 with an exception. */
+int leastsq_jacobian(UserFunctions *user, const double *x, const double *fvec, npy_intp m,
+                     npy_intp n, double *fjac);
 
 /* Callbacks of leastsq_lmdif and leastsq_lmder, p being the UserFunctions. */
 int leastsq_residual(void *p, int m, int n, const double *x, double *fvec, int iflag);
