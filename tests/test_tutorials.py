@@ -9,19 +9,38 @@ from pathlib import Path
 
 import pytest
 from asking import asks
-from reference import missing
+from programs import need, need_modules
 
 pytestmark = asks
 
 TUTORIALS = sorted((Path(__file__).parent / "tutorials").glob("*.py"))
-NEEDED = {"cluster": ["distributed"], "image_cube": ["dask", "distributed"]}
+NEEDED = {
+    "c_residual": ["cc"],
+    "cluster": ["distributed"],
+    "cython_residual": ["Cython", "cc"],
+    "fortran_residual": ["gfortran"],
+    "image_cube": ["dask", "distributed"],
+    "localisation": ["numba"],
+    "spectral_cube": ["numba"],
+}
+PROGRAMS = {"cc", "gfortran"}
+"""Those that are no Python modules."""
+
+
+def need_all(names: list[str]) -> None:
+    """Skip without one of these programs and modules; fail in CI."""
+    for name in names:
+        if name in PROGRAMS:
+            need(name)
+        elif name == "numba" and find_spec(name) is None and sys.version_info >= (3, 14):
+            pytest.skip("numba has no wheels for this Python")
+        else:
+            need_modules(name)
 
 
 @pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorial(script: Path, tmp_path: Path) -> None:
-    for name in NEEDED.get(script.stem, []):
-        if find_spec(name) is None:
-            missing(name)
+    need_all(NEEDED.get(script.stem, []))
     draws = "savefig" in script.read_text() and find_spec("matplotlib") is not None
     command = [sys.executable, script, *([tmp_path] if draws else [])]
     done = subprocess.run(  # noqa: S603
