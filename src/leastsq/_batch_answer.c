@@ -258,8 +258,8 @@ void leastsq_slots_take(Batch *batch, npy_intp count, const npy_int32 *slots)
     take_residuals(batch, count, slots, -1, rows_of(batch));
 }
 
-/* Answers a slot's request for a difference Jacobian. Of MOST_TOGETHER slots the others can have put
- * aside all residuals but the last. */
+/* Answers a slot's request for a difference Jacobian; its residuals go where those of the others of
+ * MOST_TOGETHER slots, which may be put aside already, do not reach. */
 static int answer_differences(UserFunctions *user, Batch *batch, int slot)
 {
     double *point = batch->scratch, *stepped = point + batch->n;
