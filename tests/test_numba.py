@@ -6,9 +6,10 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from asking import asks
 from decays import DATA, START, T
 from engines import assert_equal
 from reference import assert_same, missing
+from support import Array
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
 
@@ -194,6 +196,105 @@ def test_leastsq(Dfun: Any) -> None:
         assert_same(leastsq(compiled, START, (DATA[k], T), **options), want)
     again = pickle.loads(pickle.dumps(compiled))  # noqa: S301
     assert_same(leastsq(again, START, (DATA[k], T), **options), want)
+
+
+def test_arguments_that_change_between_calls() -> None:
+    """What is compiled for the last call is used for the next where it fits, and only there."""
+    compiled = CompiledResidual(decay_at)
+    y, t = DATA[0].copy(), T.copy()
+    changed = np.repeat(y, 2)
+    versions = [
+        (y, t), (y.astype(np.float32), t), (changed[::2], t), (y[:9], t[:9]), (y, t),
+        (y, np.asarray(t, np.float32)), (y, t.reshape(1, -1)[0]), (0.5, t), (2, t), (True, t),
+    ]  # fmt: skip
+    for args in versions:
+        want = leastsq(decay_at, START, args, full_output=True)
+        assert_same(leastsq(compiled, START, args, full_output=True), want, args)
+    y.flags.writeable = False
+    want = leastsq(decay_at, START, (y, t), full_output=True)
+    assert_same(leastsq(compiled, START, (y, t), full_output=True), want)
+    with pytest.raises(TypeError, match="numba cannot compile"):
+        leastsq(compiled, START, (y,))
+    assert_same(leastsq(compiled, START, (y, t), full_output=True), want)
+
+
+class Pair(NamedTuple):
+    """Arguments by their names."""
+
+    y: Array
+    rate: float
+
+
+@njit
+def of_a_pair(p, pair):
+    return p[0] + pair[1] * p[1] * np.arange(pair[0].size) - pair[0]
+
+
+@njit
+def of_a_named_pair(p, pair):
+    return p[0] + pair.rate * p[1] * np.arange(pair.y.size) - pair.y
+
+
+@njit
+def shifted(p, y, shift):
+    return y + shift - p[0]
+
+
+def test_subclasses_and_large_numbers(tmp_path: Path) -> None:
+    y = DATA[0].copy()
+    for func, pair in ((of_a_pair, (y, 2.0)), (of_a_named_pair, Pair(y, 2.0))):
+        compiled = CompiledResidual(func)
+        for one in (pair, pair):
+            want = leastsq(func, [1.0, 1.0], (one,), full_output=True)
+            assert_same(leastsq(compiled, [1.0, 1.0], (one,), full_output=True), want)
+        both(func, [[1.0, 1.0]] * 3, args=(pair,))
+    with pytest.raises(TypeError, match="numba cannot compile"):
+        leastsq(compiled, [1.0, 1.0], ((y, 2.0),))
+    compiled = CompiledResidual(shifted)
+    mapped = np.memmap(tmp_path / "y", np.float32, "w+", shape=y.shape)
+    mapped[:] = y
+    for args in ((mapped, 1), (mapped.astype(np.float64), 1), (y, 2**63), (y, -1), (y, 3)):
+        leastsq(compiled, [0.5], (y, 2**64 - 1))  # numba itself does not take these from Python
+        equal = (args[0], float(args[1])) if args[1] == 2**63 else args
+        want = leastsq(shifted, [0.5], equal, full_output=True)
+        assert_same(leastsq(compiled, [0.5], args, full_output=True), want, args)
+    with pytest.raises(OverflowError, match="64 bits"):
+        leastsq(compiled, [0.5], (y, 2**64))
+
+
+def test_another_thread_goes_on() -> None:
+    """By a counter: with the GIL it would stand still from begin to end."""
+
+    @njit
+    def slow(p, y):
+        total = 0.0
+        for i in range(200_000):
+            total += np.sin(p[0] + i)
+        return y - p[0] + 1e-12 * total
+
+    compiled, data = CompiledResidual(slow), np.ones((8, 4))
+    counted, ended = [0], threading.Event()
+
+    def count() -> None:
+        while not ended.is_set():
+            counted[0] += 1
+
+    leastsq(compiled, [0.5], (data[0],), full_output=True)
+    leastsq_many(slow, [0.5], data=data[:1])
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        for solve in (
+            lambda: leastsq(compiled, [0.5], (data[0],), full_output=True),
+            lambda: leastsq_many(slow, [0.5], data=data),
+        ):
+            for _ in range(3):
+                before = counted[0]
+                solve()
+                assert counted[0] > before + 10_000
+    finally:
+        ended.set()
+        thread.join()
 
 
 @njit

@@ -8,8 +8,7 @@
 #include <string.h>
 
 /* What an argument must be, as _numba.py says it, to fit what has been compiled. */
-enum { ARRAY_DTYPE, ARRAY_NDIM, ARRAY_FLAGS, ARRAY_KIND };
-enum { NUMBER_TYPE, NUMBER_DTYPE, NUMBER_KIND };
+enum { TYPE, DTYPE, NUMBER_KIND, NDIM = NUMBER_KIND, FLAGS };
 
 static int add_word(Compiled *compiled, npy_intp word)
 {
@@ -50,61 +49,73 @@ static int add_array(Compiled *compiled, PyArrayObject *array, int first)
     return add_words(compiled, PyArray_STRIDES(array) + first, ndim - first);
 }
 
-static int array_fits(PyObject *kind, PyObject *arg)
+static int array_fits(PyObject *kind, PyArrayObject *array)
 {
-    PyArray_Descr *dtype = (PyArray_Descr *)PyTuple_GET_ITEM(kind, ARRAY_DTYPE);
-    PyArrayObject *array = (PyArrayObject *)arg;
+    PyArray_Descr *dtype = (PyArray_Descr *)PyTuple_GET_ITEM(kind, DTYPE);
 
-    return PyArray_CheckExact(arg) &&
-           PyArray_NDIM(array) == PyLong_AsLong(PyTuple_GET_ITEM(kind, ARRAY_NDIM)) &&
+    return PyArray_NDIM(array) == PyLong_AsLong(PyTuple_GET_ITEM(kind, NDIM)) &&
            (PyArray_FLAGS(array) & LEASTSQ_LAYOUT) ==
-               PyLong_AsLong(PyTuple_GET_ITEM(kind, ARRAY_FLAGS)) &&
+               PyLong_AsLong(PyTuple_GET_ITEM(kind, FLAGS)) &&
            (PyArray_DESCR(array) == dtype || PyArray_EquivTypes(PyArray_DESCR(array), dtype));
 }
 
-/* Adds where a number is, in memory of ours; 1, or -1. */
+/* Adds where a number is, in memory of ours; 1, 0 where it is too large, -1 with an exception. */
 static int add_number(Compiled *compiled, PyObject *dtype, PyObject *number)
 {
     PyObject *array = PyArray_FromAny(number, (PyArray_Descr *)Py_NewRef(dtype), 0, 0, 0, NULL);
-    int status = array == NULL ? -1 : PyList_Append(compiled->keep, array);
+    int status;
 
+    if (array == NULL && PyErr_ExceptionMatches(PyExc_OverflowError)) {
+        PyErr_Clear();
+        return 0;
+    }
+    status = array == NULL ? -1 : PyList_Append(compiled->keep, array);
     if (status == 0)
         status = add_word(compiled, (npy_intp)PyArray_DATA((PyArrayObject *)array));
     Py_XDECREF(array);
     return status < 0 ? -1 : 1;
 }
 
-static int add_arguments(Compiled *compiled, PyObject *kinds, PyObject *args);
+static int add_arguments(Compiled *compiled, PyObject *kinds, Py_ssize_t first, PyObject *args);
 
 /* Adds an argument; 1, 0 where it does not fit, -1 with an exception. */
 static int add_argument(Compiled *compiled, PyObject *kind, PyObject *arg)
 {
-    if (kind == Py_None) /* an array of any kind: a pointer wants its address */
-        return add_word(compiled, (npy_intp)PyArray_DATA((PyArrayObject *)arg)) < 0 ? -1 : 1;
-    if (PyList_Check(kind))
-        return PyTuple_CheckExact(arg) ? add_arguments(compiled, kind, arg) : 0;
-    if (PyTuple_GET_SIZE(kind) == NUMBER_KIND) {
-        if ((PyObject *)Py_TYPE(arg) != PyTuple_GET_ITEM(kind, NUMBER_TYPE))
-            return 0;
-        return add_number(compiled, PyTuple_GET_ITEM(kind, NUMBER_DTYPE), arg);
-    }
-    if (!array_fits(kind, arg))
+    const int is_tuple = PyList_Check(kind);
+    PyObject *type = is_tuple ? PyList_GET_ITEM(kind, TYPE) : PyTuple_GET_ITEM(kind, TYPE);
+
+    if ((PyObject *)Py_TYPE(arg) != type)
+        return 0;
+    if (is_tuple)
+        return add_arguments(compiled, kind, TYPE + 1, arg);
+    if (PyTuple_GET_SIZE(kind) == NUMBER_KIND)
+        return add_number(compiled, PyTuple_GET_ITEM(kind, DTYPE), arg);
+    if (!array_fits(kind, (PyArrayObject *)arg))
         return 0;
     return add_array(compiled, (PyArrayObject *)arg, 0) < 0 ? -1 : 1;
 }
 
-/* Adds a tuple of arguments whose kinds are a list, or None where any will do. */
-static int add_arguments(Compiled *compiled, PyObject *kinds, PyObject *args)
+/* Adds a tuple of arguments whose kinds stand in a list from place first on. */
+static int add_arguments(Compiled *compiled, PyObject *kinds, Py_ssize_t first, PyObject *args)
 {
     const Py_ssize_t count = PyTuple_GET_SIZE(args);
-    int fits = 1;
+    int fits = PyList_GET_SIZE(kinds) - first == count;
 
-    if (kinds != Py_None && PyList_GET_SIZE(kinds) != count)
-        return 0;
     for (Py_ssize_t i = 0; i < count && fits == 1; i++)
-        fits = add_argument(compiled, kinds == Py_None ? Py_None : PyList_GET_ITEM(kinds, i),
-                            PyTuple_GET_ITEM(args, i));
+        fits = add_argument(compiled, PyList_GET_ITEM(kinds, first + i), PyTuple_GET_ITEM(args, i));
     return fits;
+}
+
+/* Adds the addresses of arrays, which are all that a function of C's wants of them; 1, or -1. */
+static int add_addresses(Compiled *compiled, PyObject *arrays)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arrays); i++) {
+        PyArrayObject *array = (PyArrayObject *)PyTuple_GET_ITEM(arrays, i);
+
+        if (add_word(compiled, (npy_intp)PyArray_DATA(array)) < 0)
+            return -1;
+    }
+    return 1;
 }
 
 /* Adds rows of the problems' own: a tuple of (array, stride in bytes, index, whether the words of
@@ -129,21 +140,23 @@ static int add_rows(Compiled *compiled, PyObject *rows)
     return 1;
 }
 
-/* Adds the words of all functions: tuples of (address or 0, rows, kinds, what is kept). */
+/* Adds the words of all functions: tuples of (address, rows, kinds), or (0, rows, None) of one that
+ * is not of numba's; 1, 0 where args do not fit, -1 with an exception. */
 static int add_functions(Compiled *compiled, PyObject *functions, PyObject *args)
 {
     int fits = 1;
 
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(functions) && fits == 1; i++) {
         PyObject *function = PyTuple_GET_ITEM(functions, i);
+        PyObject *kinds = PyTuple_GET_ITEM(function, 2);
         void *address = PyLong_AsVoidPtr(PyTuple_GET_ITEM(function, 0));
 
-        if (address != NULL)
-            fits = add_word(compiled, (npy_intp)address) < 0 ? -1 : 1;
-        if (fits == 1)
-            fits = add_rows(compiled, PyTuple_GET_ITEM(function, 1));
-        if (fits == 1)
-            fits = add_arguments(compiled, PyTuple_GET_ITEM(function, 2), args);
+        if (address != NULL && add_word(compiled, (npy_intp)address) < 0)
+            return -1;
+        if (add_rows(compiled, PyTuple_GET_ITEM(function, 1)) < 0)
+            return -1;
+        fits = kinds == Py_None ? add_addresses(compiled, args)
+                                : add_arguments(compiled, kinds, 0, args);
     }
     return fits;
 }

@@ -25,6 +25,7 @@ __all__ = ["NumbaFunction"]
 
 LAYOUT = 0x1 | 0x2 | 0x100 | 0x400
 """The flags of an array that its type depends on: C and Fortran order, aligned, writable."""
+INT64_MAX = 2**63 - 1
 SIZE_CHANGED = "The array returned by a function changed size between calls"
 
 REFUSED = {"forceobj": "needs Python", "parallel": "threads cannot call at once"}
@@ -104,6 +105,8 @@ class NumbaFunction:
             plan = self._planned((*(row.one(0) for row in rows), *args), dfun, transposed)
             bound = self._bind(plan, plan.with_rows(rows), m, n, args)
             self.last = plan
+        if bound is None:
+            raise OverflowError("a number in args is more than 64 bits can hold")
         return bound
 
     def _bind(
@@ -176,9 +179,9 @@ def _plan(func: Any, dfun: Any, transposed: bool, given: tuple[Any, ...]) -> Pla
 def _kind(kind: Any, arg: Any) -> Any:
     """Return what an argument must be to fit: like one of that type, as it was given."""
     if isinstance(kind, types.BaseTuple):
-        return list(map(_kind, kind, arg))
+        return [type(arg), *map(_kind, kind, arg)]
     if isinstance(kind, types.Array):
-        return arg.dtype, arg.ndim, arg.flags.num & LAYOUT
+        return type(arg), arg.dtype, arg.ndim, arg.flags.num & LAYOUT
     return type(arg), as_dtype(kind)
 
 
@@ -190,11 +193,11 @@ def _relative_error(result: Any) -> float:
 
 def _fingerprint(arg: Any) -> Any:
     """Return what the type of an argument depends on."""
-    if type(arg) is tuple:
-        return tuple(map(_fingerprint, arg))
-    if type(arg) is np.ndarray:
-        return arg.dtype, arg.ndim, arg.flags.num & LAYOUT
-    return type(arg)
+    if isinstance(arg, tuple):
+        return type(arg), *map(_fingerprint, arg)
+    if isinstance(arg, np.ndarray):
+        return type(arg), arg.dtype, arg.ndim, arg.flags.num & LAYOUT
+    return type(arg), isinstance(arg, int) and arg > INT64_MAX  # which numba takes for unsigned
 
 
 def _found(function: Any, args: tuple[Any, ...], name: str) -> Found:

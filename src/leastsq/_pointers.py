@@ -33,6 +33,7 @@ class PointerFunction:
     finds_m = False
 
     def __init__(self, function: object, m: int, data: object, jacobian: bool) -> None:
+        self.function = function
         self.m = self.guess = m
         self.writes_jacobian = jacobian
         self.data = _arrays("data", () if data is None else data)
