@@ -23,6 +23,7 @@ from pathlib import Path
 import benchmark_asking
 import benchmark_builds
 import benchmark_compiled
+import benchmark_curve_fit
 import benchmark_footprint
 import benchmark_many
 import benchmark_report as report
@@ -51,6 +52,7 @@ def main() -> None:
                 *benchmark_many.rows(),
                 *benchmark_workers.rows(),
                 *benchmark_compiled.rows(),
+                *benchmark_curve_fit.rows(),
                 *benchmark_footprint.rows(options.wheel),
             ]
         )

@@ -222,7 +222,7 @@ def test_progress_that_has_enough(c: ctypes.CDLL) -> None:
     def progress(done: int, total: int) -> None:
         raise StopIteration
 
-    data = np.tile(DATA, (40, 1))
+    data = np.tile(DATA, (200, 1))
     for workers in (1, 2):
         with pytest.warns(RuntimeWarning, match="not run or not finished"):
             result = leastsq_many(
@@ -230,6 +230,13 @@ def test_progress_that_has_enough(c: ctypes.CDLL) -> None:
                 workers=workers, maxfev=20_000,
             )  # fmt: skip
         assert (result.ier == -2).any()
+
+
+def double_of(c: ctypes.CDLL) -> Any:
+    """Return a function whose result alone is known, to be a number."""
+    function = ctypes.CFUNCTYPE(ctypes.c_double)(("decay", c))
+    function.argtypes = None
+    return function
 
 
 def wrong(c: ctypes.CDLL) -> dict[str, tuple[Callable[[], object], type[Exception], str]]:
@@ -271,6 +278,15 @@ def wrong(c: ctypes.CDLL) -> dict[str, tuple[Callable[[], object], type[Exceptio
         "weights": (
             lambda: leastsq_many(compiled, START, data=DATA[:5], weights=np.ones(3)), ValueError,
             "M=3 samples",
+        ),
+        "complex data": (
+            lambda: leastsq_many(compiled, START, data=DATA[:5] + 0j), TypeError, "complex128",
+        ),
+        "text as data": (
+            lambda: leastsq_many(compiled, START, data=np.full((5, M), b"1")), TypeError, "S1",
+        ),
+        "double": (
+            lambda: CompiledResidual(double_of(c), M), TypeError, "not double",
         ),
         "data twice": (
             lambda: leastsq_many(

@@ -206,6 +206,14 @@ def test_numba() -> None:
     assert run(sys.executable, HERE / "numba" / "decays.py") == "True\n"
 
 
+@pytest.mark.parametrize("package", ["astropy", "hyperspy", "lmfit"])
+def test_fitters(package: str, tmp_path: Path) -> None:
+    """Their fits with our leastsq in SciPy's place end at the same bits."""
+    need_modules(package)
+    program = HERE / "fitters" / f"{package}_line.py"
+    assert run(sys.executable, program, cwd=tmp_path).endswith("True\n")
+
+
 # The README's snippets
 
 

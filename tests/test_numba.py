@@ -183,7 +183,7 @@ def test_wrong_lengths() -> None:
     got = leastsq_many(shrinking, START, data=DATA[:20])
     assert (got.ier == -1).all()
     assert isinstance(got.errors[3], ValueError)
-    with pytest.raises(RuntimeError, match=r"Jacobian \(29, 3\)"):
+    with pytest.raises(TypeError, match=r"'flat'\. Shape should be \(30, 3\) but it is \(29, 3\)"):
         leastsq(CompiledResidual(decay_at), START, (DATA[0], T), Dfun=flat)
 
 

@@ -9,6 +9,7 @@ from leastsq import minpack
 from leastsq._asktell import LevenbergMarquardt
 from leastsq._compiled import CompiledResidual
 from leastsq._config import __version__, get_include, get_library_dir, show_config
+from leastsq._curve_fit import OptimizeWarning, curve_fit
 from leastsq._driver import IntermediateResult
 from leastsq._leastsq import leastsq
 from leastsq._many import leastsq_many
@@ -21,7 +22,9 @@ __all__ = [
     "IntermediateResult",
     "LeastsqManyResult",
     "LevenbergMarquardt",
+    "OptimizeWarning",
     "__version__",
+    "curve_fit",
     "get_include",
     "get_library_dir",
     "leastsq",

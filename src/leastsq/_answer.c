@@ -135,7 +135,7 @@ PyObject *leastsq_py_answer(PyObject *Py_UNUSED(self), PyObject *const *args, Py
         leastsq_compiled_leave(user.compiled);
     PyMem_Free(point);
     leastsq_release(&user);
-    return request < 0 ? NULL : PyLong_FromLong(request);
+    return PyErr_Occurred() ? NULL : PyLong_FromLong(request);
 }
 
 /* The first residual of a vectorized func, (1, m): as leastsq_first_residual. */

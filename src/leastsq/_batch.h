@@ -79,7 +79,7 @@ void leastsq_slots_take(Batch *batch, npy_intp count, const npy_int32 *slots);
  * the last slot in use, which must have been seen to already, takes the place. */
 void leastsq_slots_advance(Batch *batch, int first, int last);
 
-/* A problem whose residual at the start has a NaN that is refused, or -1. */
+/* The first problem whose residual at the start has a NaN that is refused, or -1. */
 npy_int64 leastsq_refused_problem(const Batch *batch);
 
 /* How many samples have a weight that is not zero, and whether all are finite and none negative. */

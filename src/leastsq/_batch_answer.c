@@ -136,10 +136,12 @@ static void take_residuals(Batch *batch, npy_intp count, const npy_int32 *slot, 
 
 npy_int64 leastsq_refused_problem(const Batch *batch)
 {
+    npy_int64 first = -1;
+
     for (int slot = 0; slot < batch->active; slot++)
-        if (batch->answer[slot] == HAS_NAN)
-            return batch->problem[slot];
-    return -1;
+        if (batch->answer[slot] == HAS_NAN && (first < 0 || batch->problem[slot] < first))
+            first = batch->problem[slot];
+    return first;
 }
 
 /* batch_put(batch, slots, column, result) -> a problem whose residual is refused, or -1

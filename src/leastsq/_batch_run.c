@@ -46,6 +46,15 @@ static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
     return status;
 }
 
+/* Answers all slots that have just begun: where one problem's residual is refused, an earlier one's
+ * may be too. */
+static void answer_starts(UserFunctions *user, Batch *batch, npy_int64 *failed)
+{
+    for (int slot = 0; slot < batch->active; slot++)
+        if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
+            answer_slots(user, batch, slot, slot + 1, failed);
+}
+
 /* Goes round the slots, as many at a time as are factored together, until all problems have ended,
  * others should have a turn, or one has failed. */
 static void run(UserFunctions *user, Batch *batch, Queue *queue)
@@ -56,9 +65,12 @@ static void run(UserFunctions *user, Batch *batch, Queue *queue)
             return;
         for (int last = batch->active, first; last > 0; last = first) {
             first = last > MOST_TOGETHER ? last - MOST_TOGETHER : 0;
-            if (answer_slots(user, batch, first, last, &queue->failed) < 0 ||
-                (batch->nan_policy == RAISE && leastsq_refused_problem(batch) >= 0))
+            if (answer_slots(user, batch, first, last, &queue->failed) < 0)
                 return;
+            if (batch->nan_policy == RAISE && leastsq_refused_problem(batch) >= 0) {
+                answer_starts(user, batch, &queue->failed);
+                return;
+            }
             leastsq_slots_advance(batch, first, last);
             if (user->compiled->late)
                 return;

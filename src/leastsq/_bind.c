@@ -35,18 +35,20 @@ static int add_words(Compiled *compiled, const npy_intp *words, int count)
     return 0;
 }
 
-/* Adds where an array is, and its shape and strides from axis first on; 0, or -1. */
-static int add_array(Compiled *compiled, PyArrayObject *array, int first)
+/* Adds an array as adapters want it: itself, or NULL for the row of another one, then where its
+ * numbers are, shape and strides, from axis first on; 0, or -1. */
+static int add_array(Compiled *compiled, PyArrayObject *itself, PyArrayObject *array, int first)
 {
-    const int ndim = PyArray_NDIM(array);
+    const int count = PyArray_NDIM(array) - first;
 
-    if (add_word(compiled, (npy_intp)PyArray_DATA(array)) < 0)
+    if (add_word(compiled, (npy_intp)itself) < 0 ||
+        add_word(compiled, (npy_intp)PyArray_DATA(array)) < 0)
         return -1;
-    if (first >= ndim)
+    if (count <= 0)
         return 0;
-    if (add_words(compiled, PyArray_DIMS(array) + first, ndim - first) < 0)
+    if (add_words(compiled, PyArray_DIMS(array) + first, count) < 0)
         return -1;
-    return add_words(compiled, PyArray_STRIDES(array) + first, ndim - first);
+    return add_words(compiled, PyArray_STRIDES(array) + first, count);
 }
 
 static int array_fits(PyObject *kind, PyArrayObject *array)
@@ -92,7 +94,7 @@ static int add_argument(Compiled *compiled, PyObject *kind, PyObject *arg)
         return add_number(compiled, PyTuple_GET_ITEM(kind, DTYPE), arg);
     if (!array_fits(kind, (PyArrayObject *)arg))
         return 0;
-    return add_array(compiled, (PyArrayObject *)arg, 0) < 0 ? -1 : 1;
+    return add_array(compiled, (PyArrayObject *)arg, (PyArrayObject *)arg, 0) < 0 ? -1 : 1;
 }
 
 /* Adds a tuple of arguments whose kinds stand in a list from place first on. */
@@ -118,8 +120,8 @@ static int add_addresses(Compiled *compiled, PyObject *arrays)
     return 1;
 }
 
-/* Adds rows of the problems' own: a tuple of (array, stride in bytes, index, whether the words of
- * an array follow its address); 1, or -1. */
+/* Adds rows of the problems' own: a tuple of (array, stride in bytes, index, whether adapters want
+ * an array, not an address); 0, or -1. */
 static int add_rows(Compiled *compiled, PyObject *rows)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(rows); i++) {
@@ -131,27 +133,32 @@ static int add_rows(Compiled *compiled, PyObject *rows)
         if (!PyArg_ParseTuple(PyTuple_GET_ITEM(rows, i), "OnOp", &array, &added->stride, &index,
                               &is_array))
             return -1;
-        added->word = compiled->nwords;
+        added->word = compiled->nwords + is_array;
         added->rows = PyArray_DATA(array);
         added->index = index == Py_None ? NULL : PyArray_DATA((PyArrayObject *)index);
-        if (add_array(compiled, array, is_array ? 1 : PyArray_NDIM(array)) < 0)
+        if ((is_array ? add_array(compiled, NULL, array, 1) : add_word(compiled, 0)) < 0)
             return -1;
     }
-    return 1;
+    return 0;
 }
 
 /* Adds the words of all functions: tuples of (address, rows, kinds), or (0, rows, None) of one that
  * is not of numba's; 1, 0 where args do not fit, -1 with an exception. */
 static int add_functions(Compiled *compiled, PyObject *functions, PyObject *args)
 {
+    PyObject *address = PyTuple_GET_ITEM(PyTuple_GET_ITEM(functions, 0), 0);
     int fits = 1;
 
+    compiled->by_adapter = PyLong_AsVoidPtr(address) != NULL;
+    if (compiled->by_adapter && add_word(compiled, (npy_intp)compiled->point) < 0)
+        return -1;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(functions) && fits == 1; i++) {
         PyObject *function = PyTuple_GET_ITEM(functions, i);
         PyObject *kinds = PyTuple_GET_ITEM(function, 2);
-        void *address = PyLong_AsVoidPtr(PyTuple_GET_ITEM(function, 0));
 
-        if (address != NULL && add_word(compiled, (npy_intp)address) < 0)
+        address = PyTuple_GET_ITEM(function, 0);
+        if (compiled->by_adapter &&
+            add_word(compiled, (npy_intp)PyLong_AsVoidPtr(address)) < 0)
             return -1;
         if (add_rows(compiled, PyTuple_GET_ITEM(function, 1)) < 0)
             return -1;
@@ -200,14 +207,12 @@ static int take_function(Compiled *compiled, PyObject *const *args)
 
 /* Lets p point to the words, if there are any, or be the only one where a
  * function of C's has one. */
-static void point_to_words(Compiled *compiled, PyObject *functions)
+static void point_to_words(Compiled *compiled)
 {
-    PyObject *address = PyTuple_GET_ITEM(PyTuple_GET_ITEM(functions, 0), 0);
-
     if (compiled->nwords == 0)
         return;
     compiled->p = compiled->words;
-    if (compiled->nwords > 1 || PyLong_AsVoidPtr(address) != NULL)
+    if (compiled->nwords > 1 || compiled->by_adapter)
         return;
     compiled->p = (void *)compiled->words[0];
     if (compiled->nrows == 1)
@@ -238,7 +243,7 @@ PyObject *leastsq_py_bind(PyObject *Py_UNUSED(self), PyObject *const *args, Py_s
         make_rows(compiled, args[FUNCTIONS]) == 0)
         fits = add_functions(compiled, args[FUNCTIONS], args[ARGS]);
     if (fits == 1) {
-        point_to_words(compiled, args[FUNCTIONS]);
+        point_to_words(compiled);
         return capsule;
     }
     Py_DECREF(capsule);

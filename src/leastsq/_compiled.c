@@ -2,14 +2,15 @@
 #include "_compiled.h"
 #include "_methods.h"
 
-#include <limits.h>
 #include <string.h>
 #include <time.h>
 
 #define CAPSULE "leastsq._minpack.compiled"
 
 static const double SLICE = 0.02;  /* seconds without the GIL */
-static const double GLANCE = 0.002; /* seconds between looks at the clock, some */
+static const double GLANCE = 0.002; /* after calls as long as this each is followed by a look */
+
+enum { CALLS = 2 }; /* other calls between looks: the next ones may take any time */
 
 static void free_compiled(PyObject *capsule)
 {
@@ -17,7 +18,7 @@ static void free_compiled(PyObject *capsule)
 
     PyMem_Free(compiled->words);
     PyMem_Free(compiled->rows);
-    PyMem_Free(compiled->x);
+    Py_XDECREF(compiled->point);
     PyMem_Free(compiled->spare);
     Py_XDECREF(compiled->keep);
     PyMem_Free(compiled);
@@ -26,8 +27,6 @@ static void free_compiled(PyObject *capsule)
 PyObject *leastsq_new_compiled(Compiled **compiled)
 {
     *compiled = PyMem_Calloc(1, sizeof(Compiled));
-    if (*compiled != NULL)
-        (*compiled)->calls = (*compiled)->calls_left = 1;
     return leastsq_new_capsule(*compiled, CAPSULE, free_compiled);
 }
 
@@ -36,22 +35,32 @@ Compiled *leastsq_compiled_of(PyObject *function)
     return PyCapsule_IsValid(function, CAPSULE) ? PyCapsule_GetPointer(function, CAPSULE) : NULL;
 }
 
+/* Makes an array for x, which functions get. */
+static int new_point(Compiled *compiled)
+{
+    Py_XSETREF(compiled->point, (PyArrayObject *)PyArray_ZEROS(1, &compiled->n, NPY_DOUBLE, 0));
+    if (compiled->point == NULL)
+        return -1;
+    compiled->x = PyArray_DATA(compiled->point);
+    if (compiled->by_adapter)
+        compiled->words[0] = (npy_intp)compiled->point;
+    return 0;
+}
+
 int leastsq_compiled_size(Compiled *compiled, npy_intp m)
 {
     const size_t rows = (size_t)m, columns = (size_t)compiled->n;
-    double *spare = NULL;
 
-    if (compiled->x == NULL)
-        compiled->x = PyMem_New(double, columns);
-    if (compiled->both != NULL)
-        spare = PyMem_New(double, rows *(columns + 1));
-    PyMem_Free(compiled->spare);
-    compiled->spare = spare;
     compiled->m = m;
-    if (compiled->x != NULL && (compiled->both == NULL || spare != NULL))
+    if (compiled->point == NULL && new_point(compiled) < 0)
+        return -1;
+    if (compiled->both == NULL)
         return 0;
-    PyErr_NoMemory();
-    return -1;
+    PyMem_Free(compiled->spare);
+    compiled->spare = PyMem_New(double, rows *(columns + 1));
+    if (compiled->spare == NULL)
+        PyErr_NoMemory();
+    return compiled->spare == NULL ? -1 : 0;
 }
 
 void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem)
@@ -72,26 +81,62 @@ static double seconds(void)
 {
     struct timespec now;
 
+#ifdef CLOCK_MONOTONIC_COARSE /* as exact as a tick of the kernel, in a fraction of the time */
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+#else
     timespec_get(&now, TIME_UTC);
+#endif
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 void leastsq_compiled_enter(Compiled *compiled)
 {
     compiled->value = compiled->interrupted = compiled->late = 0;
+    compiled->calls_left = CALLS;
     compiled->looked = compiled->sliced = seconds();
     compiled->thread = PyEval_SaveThread();
+}
+
+/* The exception that is set, which is no longer. */
+static PyObject *take_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *error, *trace;
+
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    return error;
+#endif
+}
+
+/* Looks at what numba's object mode leaves; whether it is an interrupt, which is set again. One
+ * that meets Python code of numba's is overlooked there: the next call's SystemError has it. */
+static int is_interrupted(void)
+{
+    PyObject *error = take_exception(), *cause = PyException_GetCause(error);
+    int found;
+
+    if (cause != NULL)
+        Py_SETREF(error, cause);
+    found = PyObject_IsInstance(error, PyExc_Exception) == 0;
+    if (found)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+    return found;
 }
 
 void leastsq_compiled_leave(Compiled *compiled)
 {
     PyEval_RestoreThread(compiled->thread);
-    if (!compiled->interrupted) /* numba leaves errors of its object mode */
-        PyErr_Clear();
+    if (!compiled->interrupted && PyErr_Occurred())
+        compiled->interrupted = is_interrupted();
 }
 
-/* Looks at the clock after so many calls as take some milliseconds, and now and then for an
- * interrupt; 0, or -1 with an exception. */
+/* Looks at the clock and, now and then, for an interrupt; 0, or -1 with an exception. */
 static int glance(Compiled *compiled)
 {
     double now, elapsed;
@@ -101,11 +146,7 @@ static int glance(Compiled *compiled)
     now = seconds();
     elapsed = now - compiled->looked;
     compiled->looked = now;
-    if (elapsed < GLANCE && compiled->calls < INT_MAX / 2)
-        compiled->calls *= 2;
-    else if (elapsed > 2.0 * GLANCE)
-        compiled->calls = 1 + (int)(compiled->calls * GLANCE / elapsed);
-    compiled->calls_left = compiled->calls;
+    compiled->calls_left = elapsed < GLANCE ? CALLS : 1;
     if (now - compiled->sliced < SLICE && elapsed >= 0.0) /* clocks are set back, too */
         return 0;
     compiled->sliced = now;
@@ -116,10 +157,26 @@ static int glance(Compiled *compiled)
     return compiled->interrupted ? -1 : 0;
 }
 
+/* Copies x to where functions get it; 0, or -1 with an exception. Python code that a function has
+ * called may have kept the array of before. */
+static int hand_out(Compiled *compiled, const double *x)
+{
+    if (Py_REFCNT((PyObject *)compiled->point) > 1) {
+        PyEval_RestoreThread(compiled->thread);
+        compiled->interrupted = new_point(compiled) < 0;
+        compiled->thread = PyEval_SaveThread();
+        if (compiled->interrupted)
+            return -1;
+    }
+    memcpy(compiled->x, x, (size_t)compiled->n * sizeof(double));
+    return 0;
+}
+
 /* Calls the function with a copy of x; what it returns. */
 static int call(Compiled *compiled, int m, int n, const double *x, double *fvec, int iflag)
 {
-    memcpy(compiled->x, x, (size_t)n * sizeof(double));
+    if (hand_out(compiled, x) < 0)
+        return -1;
     if (compiled->both == NULL)
         return compiled->residual(compiled->p, m, n, compiled->x, fvec, iflag);
     return compiled->both(compiled->p, m, n, compiled->x, fvec, compiled->spare + m, m, iflag);
@@ -143,7 +200,7 @@ static PyArrayObject *evaluate(Compiled *compiled, const double *x, npy_intp m, 
     PyArrayObject *fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);
     int status;
 
-    if (fvec == NULL || compiled->n == 0)
+    if (fvec == NULL || (compiled->n == 0 && !compiled->tells_m))
         return fvec;
     leastsq_compiled_enter(compiled);
     *value = call(compiled, (int)m, (int)compiled->n, x, PyArray_DATA(fvec), iflag);
@@ -183,7 +240,8 @@ int leastsq_compiled_residual(Compiled *compiled, int m, int n, const double *x,
 int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x,
                               const double *fvec, double *fjac)
 {
-    memcpy(compiled->x, x, (size_t)n * sizeof(double));
+    if (hand_out(compiled, x) < 0)
+        return -1;
     memcpy(compiled->spare, fvec, (size_t)m * sizeof(double));
     return verdict(compiled, x,
                    compiled->both(compiled->p, m, n, compiled->x, compiled->spare, fjac, m, 2));

@@ -23,16 +23,18 @@ typedef struct {
     npy_intp m, n;
     int tells_m;             /* m is a guess: with iflag 0 the right one is returned */
     double relative_error;   /* of the numbers that become residuals */
-    npy_intp *words;         /* to which p points */
+    int by_adapter;          /* what is called is one of numba's */
+    npy_intp *words;         /* to which p points; an adapter finds point in the first */
     Py_ssize_t nwords, room;
     ProblemRows *rows;
     Py_ssize_t nrows;
-    double *x;               /* a copy of the solver's */
+    PyArrayObject *point;    /* in which functions get x, a copy of the solver's */
+    double *x;               /* its numbers */
     double *spare;           /* m and m*n numbers that go with what is not wanted, if both */
     int value;               /* the negative one that it has returned, or 0 */
     int interrupted;         /* an exception is set */
     int late;                /* it is time to return to Python */
-    int calls, calls_left;   /* between looks at the clock */
+    int calls_left;          /* to the next look at the clock */
     double looked, sliced;   /* seconds: when that was, and when the GIL was taken */
     PyThreadState *thread;
     PyObject *keep;          /* what owns the memory, a list */
@@ -60,8 +62,8 @@ void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem);
 void leastsq_compiled_enter(Compiled *compiled);
 void leastsq_compiled_leave(Compiled *compiled);
 
-/* The first evaluation, which finds m: a fresh fvec, zeros where there is nothing to evaluate for
- * n = 0; NULL with an exception, or without one where the function has failed. */
+/* The first evaluation, which finds m: a fresh fvec, zeros of a function of C's if n = 0; NULL with
+ * an exception, or without one where the function has failed. */
 PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x);
 
 /* The residual or the Jacobian at x, where the residual is fvec; 0, or -1: value or interrupted

@@ -16,6 +16,7 @@ from leastsq._outcome import (
     USABLE,
     FullOutput,
     improper,
+    level_of_the_caller,
     not_finite,
 )
 from leastsq._outcome import full_output as full_output_of
@@ -278,7 +279,8 @@ def leastsq(
             value = kind.explain(value, point, args, fvec.size, Dfun, col_deriv)
 
     if not finite:
-        warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
+        text = not_finite(ier, x, fvec, fjac)
+        warnings.warn(text, RuntimeWarning, stacklevel=level_of_the_caller())
     if not full_output and ier in USABLE:
         return x, ier
     message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev, value)

@@ -7,7 +7,7 @@ import numpy as np
 
 from leastsq import _minpack
 from leastsq._checks import Vector, require_as_many
-from leastsq._compiled import CompiledResidual
+from leastsq._compiled import CompiledResidual, Kind
 from leastsq._driver import Residual
 from leastsq._many_run import (
     MOST_ERRORS,
@@ -35,7 +35,10 @@ class Compiled(Run):
     def __init__(self, options: Options, func: CompiledResidual) -> None:
         super().__init__(options)
         self.compiled = func
-        self.kind = func.kind
+
+    @property
+    def kind(self) -> Kind:
+        return self.compiled.kind
 
     @property
     def function(self) -> Residual:

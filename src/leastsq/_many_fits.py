@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Task:
         Look is called before every call of a user's function; it may raise Enough.
         """
         run = copy.copy(self.run)
-        run.options = replace(run.options, args=tuple(own(arg) for arg in run.options.args))
+        run.options = replace(run.options, args=own(run.options.args))
         run = run if look is None else run.watched(look)
         run.errors = {}
         self.tile.protect()
@@ -68,14 +69,12 @@ class Task:
         return Task(run, self.tile, part).fit(report)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        strides = [getattr(arg, "strides", None) for arg in self.run.options.args]
-        return self.run, self.tile, self.part.x, strides
+        return self.run, self.tile, self.part.x, _layout(self.run.options.args)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.run, self.tile, x, strides = state
+        self.run, self.tile, x, layout = state
         self.part = Results(x, self.run.options.cov)
-        args = map(own, self.run.options.args, strides)
-        self.run.options = replace(self.run.options, args=tuple(args))
+        self.run.options = replace(self.run.options, args=own(self.run.options.args, layout))
 
 
 @dataclass
@@ -178,11 +177,19 @@ class Fits:
         return Results(self.every.x[tile.flat], self.run.options.cov)
 
 
-def own(arg: Any, strides: tuple[int, ...] | None = None) -> Any:  # noqa: ANN401  (anything)
+def _layout(arg: Any) -> Any:  # noqa: ANN401  (anything)
+    """Return the strides of an array, of a tuple those of what is in it."""
+    return tuple(map(_layout, arg)) if isinstance(arg, tuple) else getattr(arg, "strides", None)
+
+
+def own(arg: Any, strides: Any = None) -> Any:  # noqa: ANN401  (anything)
     """Return a copy of an array if it is writable, laid out alike or with strides given.
 
-    Other strides would be other paths through BLAS, and other bits.
+    Of a tuple, one of copies. Other strides would be other paths through BLAS, and other bits.
     """
+    if type(arg) is tuple or hasattr(arg, "_make"):  # a named one
+        copies = map(own, arg, repeat(None) if strides is None else strides)
+        return tuple(copies) if type(arg) is tuple else arg._make(copies)
     if not isinstance(arg, np.ndarray) or not arg.flags.writeable:
         return arg
     if type(arg) is not np.ndarray or arg.dtype.hasobject or arg.size == 0:

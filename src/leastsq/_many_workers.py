@@ -205,11 +205,12 @@ def through(fits: Fits, cut: Cut, pool: Pool, workers: int) -> Lists:
 
 def _next(flying: Flight, report: Callable[[], None]) -> tuple[Task, Done]:
     """Wait for the task that was sent first."""
+    from concurrent.futures import wait
+
     task, future = flying[0]
     while not future.done():
         report()
-        with contextlib.suppress(Exception):  # of the task, or that it takes longer
-            future.result(BETWEEN_REPORTS)
+        wait([future], BETWEEN_REPORTS)
     flying.popleft()
     return task, future.result()
 

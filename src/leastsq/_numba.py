@@ -5,6 +5,7 @@ numba; no other file does.
 """
 
 import functools
+import inspect
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -13,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from numba.core import types
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
 from numba.np.numpy_support import as_dtype
 
 from leastsq import _minpack
@@ -37,9 +37,18 @@ NUMBER = types.Number, types.Boolean
 class Found(NamedTuple):
     """A function as numba has compiled it for some types of arguments."""
 
+    function: Any
     signature: Signature
     address: int
     compiled: Any
+
+    @property
+    def kinds(self) -> list[Any]:
+        """The types of the arguments that are given after x, those of *args one by one."""
+        kinds = [kind for kind in self.signature.args[1:] if not isinstance(kind, types.Omitted)]
+        if self.function.py_func.__code__.co_flags & inspect.CO_VARARGS:
+            kinds[-1:] = kinds[-1]
+        return kinds
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Plan:
     def with_rows(self, rows: tuple[Rows, ...]) -> tuple[Any, ...]:
         """Return it for functions whose first arguments are rows of a problem's own."""
         return tuple(
-            (found.address, tuple(map(_rows, found.signature.args[1:], rows)), kinds[len(rows) :],
+            (found.address, tuple(map(_rows, found.kinds, rows)), kinds[len(rows) :],
              found.compiled)
             for found, kinds in zip(self.compiled, self.kinds, strict=True)
         )  # fmt: skip
@@ -102,7 +111,8 @@ class NumbaFunction:
         if not rows and plan and plan.dfun is dfun and plan.transposed is transposed:
             bound = self._bind(plan, plan.functions, m, n, args)
         if bound is None:
-            plan = self._planned((*(row.one(0) for row in rows), *args), dfun, transposed)
+            given = (*(row.one(0) for row in rows), *args)
+            plan = self._planned(given, dfun, transposed, len(rows))
             bound = self._bind(plan, plan.with_rows(rows), m, n, args)
             self.last = plan
         if bound is None:
@@ -118,8 +128,8 @@ class NumbaFunction:
         )  # fmt: skip
 
     def writable(self, args: tuple[Any, ...], dfun: Any, transposed: bool) -> tuple[Any, ...]:
-        """Return args, copies of read-only ones where a signature that was given names none."""
-        kinds = self._planned(args, dfun, transposed).compiled[0].signature.args[1:]
+        """Return args, copies of those that a signature wants to write to."""
+        kinds = self._planned(args, dfun, transposed, len(args)).compiled[0].kinds
         return tuple(
             arg.copy()
             if isinstance(kind, types.Array) and kind.mutable and not arg.flags.writeable
@@ -132,45 +142,43 @@ class NumbaFunction:
     ) -> NoReturn:
         """Raise what the function raised at x, by calling it from Python."""
         args = self.writable(args, dfun, transposed)
-        size = np.size(self.function(x.copy(), *args))
+        improper = 0.0, 0.0, 0.0, 1, -1.0, None, None  # each is called once, and looked at
+        outcome = _minpack.solve(self.function, x.copy(), args, dfun, transposed, *improper)
+        size = outcome[4].size
         if self.m not in (0, size):
             raise ValueError(f"func returns {size} residuals, not m={self.m}")
         if size != m:
             raise ValueError(SIZE_CHANGED)
-        shape = None if dfun is None else np.shape(dfun(x.copy(), *args))
         raise RuntimeError(
             "func or Dfun has raised in a compiled solve, or its result had a wrong shape, but not "
-            f"when called from Python at that x={x.tolist()}: {size} residuals, Jacobian {shape}"
+            f"when called from Python at that x={x.tolist()}"
         )
 
-    def _planned(self, given: tuple[Any, ...], dfun: Any, transposed: bool) -> Plan:
-        """Return the plan for arguments of one problem; compile what is not compiled yet."""
-        key = dfun, transposed, _fingerprint(given)
+    def _planned(self, given: tuple[Any, ...], dfun: Any, transposed: bool, rows: int) -> Plan:
+        """Return the plan for arguments of one problem, the first of which are rows."""
+        key = dfun, transposed, rows, _fingerprint(given)
         if key not in self.plans:
-            self.plans[key] = _plan(self.function, dfun, transposed, given)
+            self.plans[key] = _plan(self.function, dfun, transposed, given, rows)
         return self.plans[key]
 
 
 def _rows(kind: Any, rows: Rows) -> tuple[npt.NDArray[Any], int, Any, bool]:
     """Return the rows of problems that become an argument."""
     is_array = isinstance(kind, types.Array)
-    array = np.ascontiguousarray(rows.array, as_dtype(kind.dtype if is_array else kind))
+    array = np.ascontiguousarray(rows.array, _dtype(kind))
     if is_array and kind.mutable and array is rows.array:
         array = array.copy()  # the function's own, which it may write to
     return array, 0 if rows.shared else array.strides[0], rows.index, is_array
 
 
-def _plan(func: Any, dfun: Any, transposed: bool, given: tuple[Any, ...]) -> Plan:
+def _plan(func: Any, dfun: Any, transposed: bool, given: tuple[Any, ...], rows: int) -> Plan:
     """Compile what is not compiled yet."""
-    found = [_found(func, given, "func")]
-    types_of = [found[0].signature.return_type, found[0].signature.args]
-    if dfun is None:
-        called = adapter(*types_of)
-    else:
-        found.append(_found(dfun, given, "Dfun"))
-        types_of += [found[1].signature.return_type, found[1].signature.args]
-        called = adapter_of_both(*types_of, not transposed)
-    kinds = [list(map(_kind, one.signature.args[1:], given)) for one in found]
+    found = [_found(func, given, rows, "func")]
+    if dfun is not None:
+        found.append(_found(dfun, given, rows, "Dfun"))
+    kinds = [list(map(_kind, one.kinds, given)) for one in found]
+    types_of = [kind for one in found for kind in (one.signature.return_type, one.signature.args)]
+    called = adapter(*types_of) if dfun is None else adapter_of_both(*types_of, not transposed)
     return Plan(
         dfun, transposed, tuple(found), called.address, tuple(kinds), _relative_error(types_of[0])
     )
@@ -182,13 +190,13 @@ def _kind(kind: Any, arg: Any) -> Any:
         return [type(arg), *map(_kind, kind, arg)]
     if isinstance(kind, types.Array):
         return type(arg), arg.dtype, arg.ndim, arg.flags.num & LAYOUT
-    return type(arg), as_dtype(kind)
+    return type(arg), _dtype(kind)
 
 
 def _relative_error(result: Any) -> float:
     """Return that of the numbers that func returns."""
-    number = as_dtype(result.dtype if isinstance(result, types.Array) else result)
-    return float(np.finfo(number if number.kind == "f" else np.float64).eps)
+    single = isinstance(result, types.Array) and isinstance(result.dtype, types.Float)
+    return float(np.finfo(_dtype(result) if single else np.float64).eps)  # numbers become doubles
 
 
 def _fingerprint(arg: Any) -> Any:
@@ -200,43 +208,46 @@ def _fingerprint(arg: Any) -> Any:
     return type(arg), isinstance(arg, int) and arg > INT64_MAX  # which numba takes for unsigned
 
 
-def _found(function: Any, args: tuple[Any, ...], name: str) -> Found:
+def _found(function: Any, args: tuple[Any, ...], rows: int, name: str) -> Found:
     for option, reason in REFUSED.items():
         if function.targetoptions.get(option):
             raise TypeError(f"{name} is compiled with {option}=True, which {reason}")
     try:
-        signature = _resolved(function, [numba.typeof(arg) for arg in args])
-    except (NumbaError, TypeError, ValueError) as error:
+        signature = _resolved(function, [numba.typeof(arg) for arg in args], rows)
+    except Exception as error:  # numba's has many kinds, and bugs
         raise TypeError(f"numba cannot compile {name} for these arguments: {error}") from error
-    for kind in signature.args:
-        _require_simple(kind, name)
     compiled = function.overloads[signature.args]
     if compiled.objectmode:
         raise TypeError(f"numba has compiled {name} in object mode, which needs Python")
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    return Found(signature, address, compiled)
+    found = Found(function, signature, address, compiled)
+    for kind, arg in zip(found.kinds, args, strict=True):
+        _require_simple(kind, arg, name)
+    return found
 
 
-def _require_simple(kind: Any, name: str) -> None:
-    """Refuse arguments that a block has no words for."""
+def _require_simple(kind: Any, arg: Any, name: str) -> None:
+    """Refuse arguments that a block has no words for, or that are no numbers of that type."""
     if isinstance(kind, types.BaseTuple):
-        for inner in kind:
-            _require_simple(inner, name)
-    elif not isinstance(kind.dtype if isinstance(kind, types.Array) else kind, NUMBER):
+        for inner, one in zip(kind, arg, strict=True):
+            _require_simple(inner, one, name)
+    elif not isinstance(_number(kind), NUMBER):
         raise TypeError(
             f"arguments of a compiled {name} are arrays, numbers and tuples of them, not {kind}; "
             "let it have others as globals"
         )
+    elif not np.can_cast(_dtype(numba.typeof(arg)), _dtype(kind), "same_kind"):
+        raise TypeError(f"{arg!r} is not of type {kind}, of which {name} wants it")
 
 
-def _resolved(function: Any, kinds: list[Any]) -> Signature:
-    """Return the signature for some types; one that names arrays to write to takes others too."""
-    try:
-        signature = _call_type(function, kinds)
-    except (NumbaError, TypeError):
-        signature = None
-    if signature is None:
-        signature = _call_type(function, [_mutable(kind) for kind in kinds])
+def _resolved(function: Any, kinds: list[Any], rows: int) -> Signature:
+    """Return the signature for some types.
+
+    Rows are read-only; signatures that were given name arrays to write to, which then get copies.
+    """
+    if not function._can_compile:
+        kinds = [*map(_mutable, kinds[:rows]), *kinds[rows:]]
+    signature = _call_type(function, kinds)
     if signature is None:
         raise TypeError(f"there is none for {kinds}")
     return signature
@@ -246,8 +257,18 @@ def _call_type(function: Any, kinds: list[Any]) -> Signature:
     return types.Dispatcher(function).get_call_type(function.typingctx, (POINT, *kinds), {})
 
 
+def _number(kind: Any) -> Any:
+    """Return the type of an array's elements, or of a number."""
+    return kind.dtype if isinstance(kind, types.Array) else kind
+
+
+def _dtype(kind: Any) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = as_dtype(_number(kind))
+    return dtype
+
+
 def _mutable(kind: Any) -> Any:
-    """Return the type of an array that may be written to: signatures that are given name such."""
+    """Return the type of an array that may be written to."""
     if isinstance(kind, types.Array) and not kind.mutable:
         return kind.copy(readonly=False)
     return kind

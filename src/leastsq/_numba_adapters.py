@@ -1,7 +1,8 @@
 """Adapters by which the core calls numba functions: without Python, without the GIL.
 
-An adapter is compiled for types, not for a function. It gets a block of words: the address of the
-function's own machine code, then what its arguments are made of, arrays' data, shapes and strides.
+An adapter is compiled for types, not for a function. It gets a block of words: the array that x
+stands in, the address of the function's own machine code, then what its arguments are made of:
+numbers' addresses; arrays as Python knows them or 0, their data, shapes and strides.
 So the bits are those of a call from Python.
 """
 
@@ -52,7 +53,8 @@ def _caller(signature: Signature, offset: int) -> Callable[..., Any]:
             function = builder.inttoptr(next(words), made.as_pointer())
             count = builder.sext(n, word)
             x = builder.ptrtoint(x, word)
-            point = _array(context, builder, POINT, iter([x, count, word(8)]))
+            parent = builder.load(block)
+            point = _array(context, builder, POINT, iter([parent, x, count, word(8)]))
             args = [point, *(_unpacked(context, builder, kind, words) for kind in kinds[1:])]
             status, value = context.call_conv.call_function(
                 builder, function, result, kinds, args
@@ -72,6 +74,8 @@ def _unpacked(context: Any, builder: Any, kind: Any, words: Iterator[Any]) -> An
         return context.make_tuple(builder, kind, parts)
     if isinstance(kind, types.Array):
         return _array(context, builder, kind, words)
+    if isinstance(kind, types.Omitted):
+        return context.get_constant_undef(kind)
     model = context.data_model_manager[kind]
     pointer = builder.inttoptr(next(words), model.get_data_type().as_pointer())
     return model.load_from_data_pointer(builder, pointer)
@@ -81,27 +85,30 @@ def _words(kind: Any) -> int:
     """Return how many words an argument is made of."""
     if isinstance(kind, types.BaseTuple):
         return sum(map(_words, kind))
-    return 1 + 2 * kind.ndim if isinstance(kind, types.Array) else 1
+    if isinstance(kind, types.Array):
+        return 2 + 2 * int(kind.ndim)
+    return 0 if isinstance(kind, types.Omitted) else 1
 
 
 def _array(context: Any, builder: Any, kind: Any, words: Iterator[Any]) -> Any:
-    """Return a view of an array: data, shape, strides."""
+    """Return an array: itself as Python has it, if it does, data, shape, strides."""
     item = context.get_data_type(kind.dtype)
+    parent = builder.inttoptr(next(words), context.get_value_type(types.pyobject))
     data = builder.inttoptr(next(words), item.as_pointer())
     made = context.make_array(kind)(context, builder)
     populate_array(
         made, data=data, shape=[next(words) for _ in range(kind.ndim)],
         strides=[next(words) for _ in range(kind.ndim)],
-        itemsize=context.get_abi_sizeof(item), meminfo=None,
+        itemsize=context.get_abi_sizeof(item), meminfo=None, parent=parent,
     )  # fmt: skip
     return made._getvalue()
 
 
 def _require_numbers(kind: Any, ndim: int, name: str) -> None:
-    """Refuse results that are no residuals."""
+    """Refuse results that are no residuals, or no Jacobian; for n = 1 one axis will do."""
     number = kind
     if isinstance(kind, types.Array):
-        number = kind.dtype if kind.ndim == ndim else None
+        number = kind.dtype if kind.ndim in (1, ndim) else None
     elif ndim == 2:
         number = None
     if not isinstance(number, types.Float | types.Integer | types.Boolean):
@@ -112,7 +119,7 @@ def _require_numbers(kind: Any, ndim: int, name: str) -> None:
 def adapter(result: Signature, kinds: Signature) -> Any:
     """Return an adapter for functions of such a result and such arguments."""
     _require_numbers(result, 1, "func")
-    call, store = _caller(result(*kinds), 0), _storage(result)
+    call, store = _caller(result(*kinds), 1), _storage(result)
 
     @numba.cfunc(RESIDUAL)
     def called(p: Any, m: Any, n: Any, x: Any, fvec: Any, iflag: Any) -> Any:
@@ -131,8 +138,9 @@ def adapter_of_both(
     """Return one for functions and their Jacobians, (m, n) if by_row, else (n, m)."""
     _require_numbers(result, 1, "func")
     _require_numbers(matrix, 2, "Dfun")
-    call, store = _caller(result(*kinds), 0), _storage(result)
-    call_jacobian = _caller(matrix(*matrix_kinds), 1 + sum(map(_words, kinds[1:])))
+    call, store = _caller(result(*kinds), 1), _storage(result)
+    call_jacobian = _caller(matrix(*matrix_kinds), 2 + sum(map(_words, kinds[1:])))
+    store_jacobian = _jacobian_storage(matrix, by_row)
 
     @numba.cfunc(BOTH)
     def called(
@@ -146,13 +154,7 @@ def adapter_of_both(
         well, jacobian = call_jacobian(p, x, n)
         if not well:
             return RAISED
-        if jacobian.shape != ((m, n) if by_row else (n, m)):
-            return RAISED
-        columns = numba.carray(fjac, n * ldfjac)
-        for j in range(n):
-            for i in range(m):
-                columns[i + j * ldfjac] = jacobian[i, j] if by_row else jacobian[j, i]
-        return 0
+        return store_jacobian(jacobian, fjac, m, n, ldfjac)
 
     return called
 
@@ -179,6 +181,36 @@ def _storage(result: Any) -> Callable[..., Any]:
             elif iflag != 0:
                 return RAISED
             return 0 if iflag != 0 else 1
+
+    stored: Callable[..., Any] = store
+    return stored
+
+
+def _jacobian_storage(matrix: Any, by_row: bool) -> Callable[..., Any]:
+    """Return what copies a Jacobian into fjac; for n = 1 any shape of m numbers will do."""
+    if matrix.ndim == 1:
+
+        @numba.njit(inline="always")
+        def store(jacobian: Any, fjac: Any, m: Any, n: Any, ldfjac: Any) -> Any:
+            if n != 1 or jacobian.size != m:
+                return RAISED
+            for i in range(m):
+                fjac[i] = jacobian[i]
+            return 0
+
+    else:
+
+        @numba.njit(inline="always")
+        def store(jacobian: Any, fjac: Any, m: Any, n: Any, ldfjac: Any) -> Any:
+            rows = by_row
+            if n == 1 and jacobian.size == m:
+                rows = jacobian.shape[0] == m
+            if jacobian.shape != ((m, n) if rows else (n, m)):
+                return RAISED
+            for j in range(n):
+                for i in range(m):
+                    fjac[i + j * ldfjac] = jacobian[i, j] if rows else jacobian[j, i]
+            return 0
 
     stored: Callable[..., Any] = store
     return stored

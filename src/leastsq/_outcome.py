@@ -1,5 +1,6 @@
 """How a solve ended: exit codes, messages, warnings, and what full_output has."""
 
+import sys
 from typing import TypedDict
 
 import numpy as np
@@ -9,7 +10,7 @@ from leastsq._checks import Matrix, Permutation, Vector
 
 __all__ = [
     "IMPROPER_INPUT", "MESSAGES", "STOPPED", "UNFINISHED", "USABLE", "FullOutput", "InfoDict",
-    "full_output", "improper", "not_finite",
+    "full_output", "improper", "level_of_the_caller", "not_finite",
 ]  # fmt: skip
 
 UNFINISHED, STOPPED, IMPROPER_INPUT = -2, -1, 0
@@ -99,3 +100,11 @@ def not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
     if not np.isfinite(np.triu(fjac.T[: x.size])).all():
         culprits.append("the Jacobian (an element, or the norm of a column)")
     return f"ier is {ier}, but x is no solution; not finite: {', '.join(culprits)}."
+
+
+def level_of_the_caller() -> int:
+    """Return the stacklevel with which a function of ours warns of a line that is not ours."""
+    level = 1
+    while sys._getframe(level).f_globals.get("__name__", "").startswith("leastsq._"):
+        level += 1
+    return level

@@ -90,6 +90,8 @@ class PointerFunction:
 
 def _doubles(row: Rows) -> tuple[Array, int, Array | None, bool]:
     """Return a problem's rows as a pointer gets them: in double precision."""
+    if not np.can_cast(row.array.dtype, np.float64, "same_kind"):
+        raise TypeError(f"data of a pointer must be real numbers, not {row.array.dtype}")
     array = np.ascontiguousarray(row.array, np.float64)
     return array, 0 if row.shared else array.strides[0], row.index, False
 
@@ -119,9 +121,9 @@ def _pointer(function: object) -> Pointer:
 
 def _ctypes_pointer(function: Any) -> Pointer:  # noqa: ANN401
     address = ctypes.cast(function, ctypes.c_void_p).value or 0
-    if function.argtypes is None:
+    if function.argtypes is None and function.restype is ctypes.c_int:  # nothing was said
         return address, None, 0
-    arguments = ", ".join(map(_ctypes_name, function.argtypes))
+    arguments = ", ".join(map(_ctypes_name, function.argtypes or ()))
     return address, f"{_ctypes_name(function.restype)} ({arguments})", 0
 
 
@@ -129,6 +131,10 @@ def _ctypes_name(kind: Any) -> str:  # noqa: ANN401
     """Return a type as C spells it."""
     if kind is None:
         return "void"
+    if not isinstance(kind, type):
+        return repr(kind)
+    if kind is ctypes.c_char_p:
+        return "char *"
     if hasattr(kind, "_dtype_"):  # numpy.ctypeslib.ndpointer
         return "void *" if kind._dtype_ in (None, np.float64) else f"{kind._dtype_} *"
     if issubclass(kind, ctypes._Pointer):

@@ -1,0 +1,195 @@
+/* The residual of curve_fit: a model less data, over the data's uncertainty.
+ *
+ * Where all arrays are contiguous doubles they are subtracted and multiplied here, to NumPy's bits;
+ * all else is left to NumPy, with what it warns of. */
+#include "_methods.h"
+#include "_results.h"
+
+#include <fenv.h>
+#include <math.h>
+#include <string.h>
+
+/* LAPACK's, which solves with a triangular matrix, on columns. */
+typedef void Dtrtrs(const char *uplo, const char *trans, const char *diag, const int *n,
+                    const int *nrhs, const double *a, const int *lda, double *b, const int *ldb,
+                    int *info);
+
+/* The beginning of SciPy's name for it, which tells the types of the arguments. */
+static const char DTRTRS[] = "void (char *, char *, char *, int *, int *, ";
+
+/* Looks for SciPy's LAPACK, so that the bits are those of its solve_triangular; NULL without it. */
+static Dtrtrs *find_dtrtrs(void)
+{
+    /* ISO C has no cast between pointers to functions and to data. */
+    union {
+        void *pointer;
+        Dtrtrs *function;
+    } as = {NULL};
+    PyObject *module = PyImport_ImportModule("scipy.linalg.cython_lapack");
+    PyObject *table = module == NULL ? NULL : PyObject_GetAttrString(module, "__pyx_capi__");
+    PyObject *capsule = table == NULL ? NULL : PyDict_GetItemString(table, "dtrtrs");
+    const char *name = capsule == NULL ? NULL : PyCapsule_GetName(capsule);
+
+    if (name != NULL && strncmp(name, DTRTRS, sizeof DTRTRS - 1) == 0)
+        as.pointer = PyCapsule_GetPointer(capsule, name);
+    PyErr_Clear();
+    Py_XDECREF(table);
+    Py_XDECREF(module);
+    return as.function;
+}
+
+/* Solves with the lower triangle of a matrix, by rows, in place of a right-hand side. */
+static void substitute(const double *triangle, npy_intp m, double *rhs)
+{
+    for (npy_intp i = 0; i < m; i++) {
+        double sum = rhs[i];
+
+        for (npy_intp j = 0; j < i; j++)
+            sum -= triangle[i * m + j] * rhs[j];
+        rhs[i] = sum / triangle[i * m + i];
+    }
+}
+
+/* Solves for count right-hand sides that stand one after the other, so many at a time. */
+static void solve_in_place(const double *triangle, int m, double *rhs, npy_intp count,
+                           int together)
+{
+    static Dtrtrs *dtrtrs;
+    static int looked;
+    int info;
+
+    if (!looked)
+        dtrtrs = find_dtrtrs();
+    looked = 1;
+    for (npy_intp k = 0; k < count; k += dtrtrs == NULL ? 1 : together)
+        if (dtrtrs == NULL)
+            substitute(triangle, m, rhs + k * m);
+        else /* a triangle by rows is its transpose by columns */
+            dtrtrs("U", "T", "N", &m, &together, triangle, &m, rhs + k * m, &m, &info);
+}
+
+/* whiten(triangle, rows, together) -> each row of rows, (..., m), solved for with a lower triangle
+ * together: how many rows are handed to LAPACK at a time. */
+PyObject *leastsq_py_whiten(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyArrayObject *triangle, *rows;
+    npy_intp m;
+
+    if (leastsq_check_nargs("whiten", nargs, 3) < 0)
+        return NULL;
+    triangle = (PyArrayObject *)args[0];
+    m = PyArray_DIM(triangle, 0);
+    rows = (PyArrayObject *)PyArray_FromAny(
+        args[1], PyArray_DescrFromType(NPY_DOUBLE), 1, 0,
+        NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY | NPY_ARRAY_ENSUREARRAY, NULL);
+    if (rows == NULL)
+        return NULL;
+    if (PyArray_DIM(rows, PyArray_NDIM(rows) - 1) != m) {
+        PyErr_Format(PyExc_ValueError, "sigma is for %zd data, not for %zd residuals",
+                     (Py_ssize_t)m, (Py_ssize_t)PyArray_DIM(rows, PyArray_NDIM(rows) - 1));
+        Py_DECREF(rows);
+        return NULL;
+    }
+    for (npy_intp i = 0; i < PyArray_SIZE(rows); i++)
+        if (!isfinite(((double *)PyArray_DATA(rows))[i])) {
+            PyErr_SetString(PyExc_ValueError, "array must not contain infs or NaNs");
+            Py_DECREF(rows);
+            return NULL;
+        }
+    solve_in_place(PyArray_DATA(triangle), (int)m, PyArray_DATA(rows), PyArray_SIZE(rows) / m,
+                   (int)PyLong_AsLong(args[2]));
+    return (PyObject *)rows;
+}
+
+/* f(xdata, *p) */
+static PyObject *call_model(PyObject *f, PyObject *xdata, PyObject *p)
+{
+    const Py_ssize_t n = PySequence_Size(p);
+    PyObject **stack = n < 0 ? NULL : PyMem_New(PyObject *, n + 2), *result = NULL;
+    Py_ssize_t made = 0;
+
+    if (stack == NULL)
+        return n < 0 ? NULL : PyErr_NoMemory();
+    stack[1] = xdata;
+    for (; made < n; made++) {
+        stack[made + 2] = PySequence_GetItem(p, made);
+        if (stack[made + 2] == NULL)
+            break;
+    }
+    if (made == n)
+        result = PyObject_Vectorcall(f, stack + 1, (size_t)(n + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                     NULL);
+    while (made-- > 0)
+        Py_DECREF(stack[made + 2]);
+    PyMem_Free(stack);
+    return result;
+}
+
+/* The doubles of an array whose rows have m of them; NULL if it is another object. */
+static const double *doubles_of(PyObject *object, npy_intp m)
+{
+    PyArrayObject *array = (PyArrayObject *)object;
+
+    if (!PyArray_CheckExact(object) || PyArray_TYPE(array) != NPY_DOUBLE ||
+        !PyArray_ISCARRAY_RO(array) || PyArray_NDIM(array) == 0 ||
+        PyArray_DIM(array, PyArray_NDIM(array) - 1) != m)
+        return NULL;
+    return PyArray_DATA(array);
+}
+
+/* transform * (model - ydata) of doubles, or NULL without an exception where there is something to
+ * warn of or memory lacks. */
+static PyObject *subtract(PyArrayObject *model, const double *ydata, const double *transform,
+                          npy_intp m)
+{
+    const double *value = PyArray_DATA(model);
+    npy_intp rows = m == 0 ? 0 : PyArray_SIZE(model) / m;
+    PyObject *difference = PyArray_NewLikeArray(model, NPY_CORDER, NULL, 0);
+    double *out;
+
+    if (difference == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    out = PyArray_DATA((PyArrayObject *)difference);
+    feclearexcept(FE_ALL_EXCEPT);
+    for (; rows > 0; rows--, value += m, out += m) {
+        for (npy_intp i = 0; i < m; i++)
+            out[i] = value[i] - ydata[i];
+        for (npy_intp i = 0; i < m && transform != NULL; i++)
+            out[i] *= transform[i];
+    }
+    if (fetestexcept(FE_INVALID | FE_OVERFLOW | FE_UNDERFLOW | FE_DIVBYZERO))
+        Py_CLEAR(difference);
+    return difference;
+}
+
+/* model_residual(f, xdata, ydata, transform, p) -> transform * (f(xdata, *p) - ydata)
+ * transform: None or an array. Of several points, p is (n, s, 1), and f returns (s, m). */
+PyObject *leastsq_py_model_residual(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                    Py_ssize_t nargs)
+{
+    PyObject *model, *difference = NULL;
+    npy_intp m;
+
+    if (leastsq_check_nargs("model_residual", nargs, 5) < 0)
+        return NULL;
+    model = call_model(args[0], args[1], args[4]);
+    if (model == NULL)
+        return NULL;
+    m = PyArray_SIZE((PyArrayObject *)args[2]);
+    if (doubles_of(model, m) != NULL && doubles_of(args[2], m) != NULL &&
+        PyArray_NDIM((PyArrayObject *)args[2]) == 1 &&
+        (args[3] == Py_None || (doubles_of(args[3], m) != NULL &&
+                                PyArray_NDIM((PyArrayObject *)args[3]) == 1)))
+        difference = subtract((PyArrayObject *)model, PyArray_DATA((PyArrayObject *)args[2]),
+                              args[3] == Py_None ? NULL : PyArray_DATA((PyArrayObject *)args[3]),
+                              m);
+    if (difference == NULL) {
+        difference = PyNumber_Subtract(model, args[2]);
+        if (difference != NULL && args[3] != Py_None)
+            Py_SETREF(difference, PyNumber_Multiply(args[3], difference));
+    }
+    Py_DECREF(model);
+    return difference;
+}
