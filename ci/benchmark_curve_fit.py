@@ -22,7 +22,7 @@ OUTSIDE, WHOLE, VECTORIZED = 0.35, 1.5, 2.2
 def rows() -> list[Row]:
     """Return the rows of this module."""
     return [
-        Row("curve_fit outside", "How long does curve_fit take beside calling f?",
+        Row("curve_fit outside", "curve_fit's time outside f, over SciPy's?",
             Group.SOLVES, _outside),
         Row("curve_fit", "How much faster is the whole?", Group.ROUTINES, _whole),
         Row("curve_fit vectorized", "And with vectorized=True?", Group.ROUTINES, _vectorized),

@@ -13,14 +13,12 @@ typedef int lmdif(leastsq_func_mn fcn, void *p, int m, int n, double *x, double 
                   double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
 
 /* Fits `fits` rows of data[fits*M] from start[N] with leastsq's defaults, by that lmdif or, if it
- * is NULL, by the leastsq linked in; p of the residual is the row. Solutions to x[fits*N]; returns
- * the evaluations. */
-long fit_decays(lmdif *routine, leastsq_func_mn residual, double *data, int fits,
+ * is NULL, by the leastsq linked in; p of the residual is the row. Solutions to x[fits*N]. */
+void fit_decays(lmdif *routine, leastsq_func_mn residual, double *data, int fits,
                 const double *start, double *x)
 {
     double fvec[M], fjac[M * N], diag[N], qtf[N], wa[3 * N + M];
     int ipvt[N], nfev;
-    long evaluations = 0;
 
     if (routine == NULL)
         routine = leastsq_lmdif;
@@ -29,7 +27,5 @@ long fit_decays(lmdif *routine, leastsq_func_mn residual, double *data, int fits
         routine(residual, data + (size_t)M * (size_t)k, M, N, x + N * k, fvec, 1.49012e-8,
                 1.49012e-8, 0.0, 200 * (N + 1), 0.0, diag, 1, 100.0, 0, &nfev, fjac, M, ipvt, qtf,
                 wa, wa + N, wa + 2 * N, wa + 3 * N);
-        evaluations += nfev;
     }
-    return evaluations;
 }

@@ -13,6 +13,14 @@ int decay(void *p, int m, int n, const double *x, double *fvec, int iflag)
     return 0;
 }
 
+/* p: a pointer to a row of data. */
+int decay_of_args(void *p, int m, int n, const double *x, double *fvec, int iflag)
+{
+    void *const *arrays = p;
+
+    return decay(arrays[0], m, n, x, fvec, iflag);
+}
+
 /* p: pointers to a row of data, and to times. */
 int decay_at(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {

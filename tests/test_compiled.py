@@ -49,14 +49,25 @@ def test_every_kind_of_pointer(c: ctypes.CDLL, library: Path) -> None:
     want = leastsq(called_from_python(c.decay), START, (DATA[0],), full_output=True)
     some = leastsq_many(called_from_python(c.decay), START, data=DATA[:50])
     for name, function in kinds(c, library).items():
-        got = leastsq(CompiledResidual(function, M), START, DATA[0], full_output=True)
-        assert_same(got, want, name)
         got = leastsq(CompiledResidual(function, M, data=DATA[0]), START, full_output=True)
         assert_same(got, want, name)
         many = leastsq_many(CompiledResidual(function, M), START, data=DATA[:50])
         assert_same(many.x, some.x)
         assert_same(many.cov_x, some.cov_x)
         assert_same(many.nfev, some.nfev)
+
+
+def test_what_p_is(c: ctypes.CDLL) -> None:
+    """The data themselves where there is one array of them, else pointers; always so with args."""
+    want = leastsq(called_from_python(c.decay), START, (DATA[0],), full_output=True)
+    for compiled, args in (
+        (CompiledResidual(c.decay, M, data=DATA[0]), ()),
+        (CompiledResidual(c.decay, M, data=(DATA[0],)), ()),
+        (CompiledResidual(c.decay_of_args, M), DATA[0]),
+        (CompiledResidual(c.decay_of_args, M), (DATA[0],)),
+        (CompiledResidual(c.decay_of_args, M, data=DATA[0]), (DATA[1],)),
+    ):
+        assert_same(leastsq(compiled, START, args, full_output=True), want)
 
 
 @pytest.mark.filterwarnings("ignore:700 fits")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asking import asks
-from reference import assert_same, missing
+from reference import assert_same, bundled, missing
 from support import SAME_STEP, Array, run_python, scipy_leastsq
 
 import leastsq
@@ -315,11 +315,15 @@ def test_vectorized(sigma: Any, jac: Any) -> None:
 @pytest.mark.parametrize("sigma", SIGMAS, ids=["none", "scalar", "1-D", "2-D"])
 def test_derivatives_by_column(sigma: Any) -> None:
     want = curve_fit(decay, T, Y, sigma=sigma, jac=decay_slopes, full_output=True)
-    got = curve_fit(
-        decay, T, Y, sigma=sigma, jac=lambda *p: decay_slopes(*p).T, col_deriv=True,
-        full_output=True,
-    )  # fmt: skip
+    options = {"sigma": sigma, "col_deriv": True, "full_output": True}
+    got = curve_fit(decay, T, Y, jac=lambda *p: decay_slopes(*p).T, **options)
     assert_same(got, want)
+    if bundled():
+
+        def slopes(*p: Array) -> Array:
+            return np.moveaxis(decay_slopes(*p), -1, 0)
+
+        assert_same(curve_fit(decay, T, Y, jac=slopes, vectorized=True, **options), want)
 
 
 @asks

@@ -258,7 +258,7 @@ def test_subclasses_and_large_numbers(tmp_path: Path) -> None:
         equal = (args[0], float(args[1])) if args[1] == 2**63 else args
         want = leastsq(shifted, [0.5], equal, full_output=True)
         assert_same(leastsq(compiled, [0.5], args, full_output=True), want, args)
-    with pytest.raises(OverflowError, match="64 bits"):
+    with pytest.raises(OverflowError, match="beyond the range"):
         leastsq(compiled, [0.5], (y, 2**64))
 
 

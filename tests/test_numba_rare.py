@@ -1,4 +1,4 @@
-"""numba functions that do what few do: each was once a crash, a wrong bit or a lost interrupt."""
+"""numba functions in rare circumstances: read-only memory, Python inside, interrupts, odd types."""
 
 from __future__ import annotations
 
@@ -81,9 +81,12 @@ def test_read_only_memory_is_not_written_to() -> None:
     explicit = njit("f8[:](f8[:], f8[:])")(writes_to_y.py_func)
     with pytest.raises(TypeError, match="there is none"):
         leastsq(CompiledResidual(explicit), [1.0], (y,))
-    rows = ROWS.copy()
-    assert leastsq_many(explicit, [1.0], data=rows).success.all()
+    rows, compiled = ROWS.copy(), CompiledResidual(explicit)
+    assert leastsq_many(compiled, [1.0], data=rows).success.all()
     assert_same(rows, ROWS)
+    with pytest.raises(TypeError, match="there is none"):
+        leastsq(compiled, [1.0], (y,))
+    assert kept == T.tobytes()
 
 
 @njit
@@ -144,6 +147,38 @@ def test_arrays_that_python_keeps() -> None:
         found.append([array.copy() for array in KEPT[-6::2]])
         assert all(array is y for array in KEPT[1::2])
     assert_same(found[1], found[0])
+
+
+def shrink(x: Array) -> float:
+    x.resize(0, refcheck=False)
+    return 0.0
+
+
+@njit
+def shrinks(x, y):
+    out = x[0] * y - 1.0
+    with objmode(zero="float64"):
+        zero = shrink(x)
+    return out + zero
+
+
+def test_x_that_python_resizes() -> None:
+    want = leastsq(lambda *p: shrinks(*p), [5.0], (T,), full_output=True)
+    assert_same(leastsq(CompiledResidual(shrinks), [5.0], (T,), full_output=True), want)
+
+
+@njit
+def raises_at_once(x, y):
+    if x[0] == 1.0:
+        raise IndexError("at once")
+    return y - x[0]
+
+
+def test_an_exception_at_the_first_call() -> None:
+    """When m is not known."""
+    for options in ({}, {"callback": print}, {"full_output": True}):
+        with pytest.raises(IndexError, match="at once"):
+            leastsq(CompiledResidual(raises_at_once), [1.0] * 3, (T,), **options)
 
 
 @njit

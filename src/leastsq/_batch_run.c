@@ -2,12 +2,12 @@
 #include "_batch.h"
 #include "_methods.h"
 
-/* Problems that are still to begin, the first of those that have their weights here, these, and
- * what is found out on the way: a problem whose function has failed, or -1. */
+/* What a run goes through. */
 typedef struct {
-    npy_int64 next, end, first;
-    const double *weights;
-    npy_int64 failed;
+    npy_int64 next, end;   /* problems that are still to begin */
+    npy_int64 first;       /* to which the first row of weights belongs */
+    const double *weights; /* or NULL */
+    npy_int64 failed;      /* a problem whose function has failed, or -1 */
 } Queue;
 
 static void fill(Batch *batch, Queue *queue)
@@ -50,7 +50,7 @@ static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
  * may be too. */
 static void answer_starts(UserFunctions *user, Batch *batch, npy_int64 *failed)
 {
-    for (int slot = 0; slot < batch->active; slot++)
+    for (int slot = 0; slot < batch->active && !user->compiled->interrupted; slot++)
         if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
             answer_slots(user, batch, slot, slot + 1, failed);
 }

@@ -7,8 +7,10 @@
 
 #include <string.h>
 
-/* What an argument must be, as _numba.py says it, to fit what has been compiled. */
-enum { TYPE, DTYPE, NUMBER_KIND, NDIM = NUMBER_KIND, FLAGS };
+/* Places in what an argument must be, as _numba.py says it: (type, dtype) for a number,
+ * (type, dtype, ndim, flags) for an array, [type, ...] for a tuple. */
+enum { TYPE, DTYPE, NDIM, FLAGS };
+enum { NUMBER_LENGTH = 2 };
 
 static int add_word(Compiled *compiled, npy_intp word)
 {
@@ -90,7 +92,7 @@ static int add_argument(Compiled *compiled, PyObject *kind, PyObject *arg)
         return 0;
     if (is_tuple)
         return add_arguments(compiled, kind, TYPE + 1, arg);
-    if (PyTuple_GET_SIZE(kind) == NUMBER_KIND)
+    if (PyTuple_GET_SIZE(kind) == NUMBER_LENGTH)
         return add_number(compiled, PyTuple_GET_ITEM(kind, DTYPE), arg);
     if (!array_fits(kind, (PyArrayObject *)arg))
         return 0;
@@ -142,8 +144,9 @@ static int add_rows(Compiled *compiled, PyObject *rows)
     return 0;
 }
 
-/* Adds the words of all functions: tuples of (address, rows, kinds), or (0, rows, None) of one that
- * is not of numba's; 1, 0 where args do not fit, -1 with an exception. */
+/* Adds the words of all functions: tuples of (address, rows, kinds, what owns the code), or, of one
+ * that is not numba's, (0, rows, whether p is the only word itself); 1, 0 where args do not fit, -1
+ * with an exception. */
 static int add_functions(Compiled *compiled, PyObject *functions, PyObject *args)
 {
     PyObject *address = PyTuple_GET_ITEM(PyTuple_GET_ITEM(functions, 0), 0);
@@ -154,7 +157,6 @@ static int add_functions(Compiled *compiled, PyObject *functions, PyObject *args
         return -1;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(functions) && fits == 1; i++) {
         PyObject *function = PyTuple_GET_ITEM(functions, i);
-        PyObject *kinds = PyTuple_GET_ITEM(function, 2);
 
         address = PyTuple_GET_ITEM(function, 0);
         if (compiled->by_adapter &&
@@ -162,8 +164,8 @@ static int add_functions(Compiled *compiled, PyObject *functions, PyObject *args
             return -1;
         if (add_rows(compiled, PyTuple_GET_ITEM(function, 1)) < 0)
             return -1;
-        fits = kinds == Py_None ? add_addresses(compiled, args)
-                                : add_arguments(compiled, kinds, 0, args);
+        fits = compiled->by_adapter ? add_arguments(compiled, PyTuple_GET_ITEM(function, 2), 0, args)
+                                    : add_addresses(compiled, args);
     }
     return fits;
 }
@@ -205,14 +207,13 @@ static int take_function(Compiled *compiled, PyObject *const *args)
     return PyErr_Occurred() ? -1 : leastsq_compiled_size(compiled, PyLong_AsSsize_t(args[M]));
 }
 
-/* Lets p point to the words, if there are any, or be the only one where a
- * function of C's has one. */
-static void point_to_words(Compiled *compiled)
+/* Lets p point to the words, if there are any, or be the only one. */
+static void point_to_words(Compiled *compiled, PyObject *functions)
 {
     if (compiled->nwords == 0)
         return;
     compiled->p = compiled->words;
-    if (compiled->nwords > 1 || compiled->by_adapter)
+    if (compiled->by_adapter || PyTuple_GET_ITEM(PyTuple_GET_ITEM(functions, 0), 2) != Py_True)
         return;
     compiled->p = (void *)compiled->words[0];
     if (compiled->nrows == 1)
@@ -243,7 +244,7 @@ PyObject *leastsq_py_bind(PyObject *Py_UNUSED(self), PyObject *const *args, Py_s
         make_rows(compiled, args[FUNCTIONS]) == 0)
         fits = add_functions(compiled, args[FUNCTIONS], args[ARGS]);
     if (fits == 1) {
-        point_to_words(compiled);
+        point_to_words(compiled, args[FUNCTIONS]);
         return capsule;
     }
     Py_DECREF(capsule);

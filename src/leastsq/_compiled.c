@@ -18,6 +18,7 @@ static void free_compiled(PyObject *capsule)
 
     PyMem_Free(compiled->words);
     PyMem_Free(compiled->rows);
+    PyMem_Free(compiled->failed_at);
     Py_XDECREF(compiled->point);
     PyMem_Free(compiled->spare);
     Py_XDECREF(compiled->keep);
@@ -42,6 +43,7 @@ static int new_point(Compiled *compiled)
     if (compiled->point == NULL)
         return -1;
     compiled->x = PyArray_DATA(compiled->point);
+    compiled->descr = PyArray_DESCR(compiled->point);
     if (compiled->by_adapter)
         compiled->words[0] = (npy_intp)compiled->point;
     return 0;
@@ -52,8 +54,13 @@ int leastsq_compiled_size(Compiled *compiled, npy_intp m)
     const size_t rows = (size_t)m, columns = (size_t)compiled->n;
 
     compiled->m = m;
-    if (compiled->point == NULL && new_point(compiled) < 0)
-        return -1;
+    if (compiled->point == NULL) {
+        compiled->failed_at = PyMem_Calloc(columns + 1, sizeof(double));
+        if (compiled->failed_at == NULL)
+            PyErr_NoMemory();
+        if (compiled->failed_at == NULL || new_point(compiled) < 0)
+            return -1;
+    }
     if (compiled->both == NULL)
         return 0;
     PyMem_Free(compiled->spare);
@@ -93,40 +100,24 @@ void leastsq_compiled_enter(Compiled *compiled)
 {
     compiled->value = compiled->interrupted = compiled->late = 0;
     compiled->calls_left = CALLS;
-    compiled->looked = compiled->sliced = seconds();
+    compiled->looked = compiled->taken = seconds();
     compiled->thread = PyEval_SaveThread();
-}
-
-/* The exception that is set, which is no longer. */
-static PyObject *take_exception(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *error, *trace;
-
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_NormalizeException(&type, &error, &trace);
-    Py_XDECREF(type);
-    Py_XDECREF(trace);
-    return error;
-#endif
 }
 
 /* Looks at what numba's object mode leaves; whether it is an interrupt, which is set again. One
  * that meets Python code of numba's is overlooked there: the next call's SystemError has it. */
 static int is_interrupted(void)
 {
-    PyObject *error = take_exception(), *cause = PyException_GetCause(error);
-    int found;
+    PyObject *error = leastsq_take_exception(), *cause = PyException_GetCause(error);
 
     if (cause != NULL)
         Py_SETREF(error, cause);
-    found = PyObject_IsInstance(error, PyExc_Exception) == 0;
-    if (found)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_DECREF(error);
-    return found;
+    if (PyErr_GivenExceptionMatches(error, PyExc_Exception)) {
+        Py_DECREF(error);
+        return 0;
+    }
+    leastsq_set_exception(error);
+    return 1;
 }
 
 void leastsq_compiled_leave(Compiled *compiled)
@@ -147,12 +138,13 @@ static int glance(Compiled *compiled)
     elapsed = now - compiled->looked;
     compiled->looked = now;
     compiled->calls_left = elapsed < GLANCE ? CALLS : 1;
-    if (now - compiled->sliced < SLICE && elapsed >= 0.0) /* clocks are set back, too */
+    if (now - compiled->taken < SLICE && elapsed >= 0.0) /* clocks are set back, too */
         return 0;
-    compiled->sliced = now;
+    compiled->taken = now;
     compiled->late = 1;
     PyEval_RestoreThread(compiled->thread);
-    compiled->interrupted = PyErr_CheckSignals() < 0;
+    if (PyErr_CheckSignals() < 0)
+        compiled->interrupted = 1;
     compiled->thread = PyEval_SaveThread();
     return compiled->interrupted ? -1 : 0;
 }
@@ -161,9 +153,11 @@ static int glance(Compiled *compiled)
  * called may have kept the array of before. */
 static int hand_out(Compiled *compiled, const double *x)
 {
-    if (Py_REFCNT((PyObject *)compiled->point) > 1) {
+    if (compiled->by_adapter &&
+        !leastsq_is_ours_alone(compiled->point, compiled->n, compiled->descr)) {
         PyEval_RestoreThread(compiled->thread);
-        compiled->interrupted = new_point(compiled) < 0;
+        if (new_point(compiled) < 0)
+            compiled->interrupted = 1;
         compiled->thread = PyEval_SaveThread();
         if (compiled->interrupted)
             return -1;
@@ -182,13 +176,13 @@ static int call(Compiled *compiled, int m, int n, const double *x, double *fvec,
     return compiled->both(compiled->p, m, n, compiled->x, fvec, compiled->spare + m, m, iflag);
 }
 
-/* What a call at x has come to. */
-static int verdict(Compiled *compiled, const double *x, int value)
+/* What a call has come to. */
+static int finish_call(Compiled *compiled, const double *x, int value)
 {
     if (value >= 0)
         return glance(compiled);
     compiled->value = value;
-    memcpy(compiled->x, x, (size_t)compiled->n * sizeof(double)); /* it may have been written to */
+    memcpy(compiled->failed_at, x, (size_t)compiled->n * sizeof(double));
     return -1;
 }
 
@@ -204,9 +198,9 @@ static PyArrayObject *evaluate(Compiled *compiled, const double *x, npy_intp m, 
         return fvec;
     leastsq_compiled_enter(compiled);
     *value = call(compiled, (int)m, (int)compiled->n, x, PyArray_DATA(fvec), iflag);
-    status = verdict(compiled, x, *value);
+    status = finish_call(compiled, x, *value);
     leastsq_compiled_leave(compiled);
-    if (status < 0)
+    if (status < 0 || compiled->interrupted)
         Py_CLEAR(fvec);
     return fvec;
 }
@@ -221,7 +215,7 @@ PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x)
         if (fvec == NULL)
             return NULL;
     }
-    if (fvec == NULL || PyArray_SIZE(fvec) != m) {
+    if (fvec == NULL || PyArray_SIZE(fvec) != m) { /* nothing has been guessed, or wrongly */
         int value;
 
         Py_CLEAR(fvec);
@@ -234,7 +228,7 @@ PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x)
 
 int leastsq_compiled_residual(Compiled *compiled, int m, int n, const double *x, double *fvec)
 {
-    return verdict(compiled, x, call(compiled, m, n, x, fvec, 1));
+    return finish_call(compiled, x, call(compiled, m, n, x, fvec, 1));
 }
 
 int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x,
@@ -242,13 +236,14 @@ int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x,
 {
     if (hand_out(compiled, x) < 0)
         return -1;
-    memcpy(compiled->spare, fvec, (size_t)m * sizeof(double));
-    return verdict(compiled, x,
-                   compiled->both(compiled->p, m, n, compiled->x, compiled->spare, fjac, m, 2));
+    memcpy(compiled->spare, fvec, (size_t)m * sizeof(double)); /* which may be written to */
+    return finish_call(
+        compiled, x,
+        compiled->both(compiled->p, m, n, compiled->x, compiled->spare, fjac, m, 2));
 }
 
-/* last_call(compiled) -> the negative value returned, or 0, and x */
-PyObject *leastsq_py_last_call(PyObject *Py_UNUSED(self), PyObject *capsule)
+/* failure(compiled) -> the negative value returned, and x there */
+PyObject *leastsq_py_failure(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     Compiled *compiled = PyCapsule_GetPointer(capsule, CAPSULE);
     PyObject *x;
@@ -257,7 +252,7 @@ PyObject *leastsq_py_last_call(PyObject *Py_UNUSED(self), PyObject *capsule)
         return NULL;
     x = PyArray_SimpleNew(1, &compiled->n, NPY_DOUBLE);
     if (x != NULL)
-        memcpy(PyArray_DATA((PyArrayObject *)x), compiled->x,
+        memcpy(PyArray_DATA((PyArrayObject *)x), compiled->failed_at,
                (size_t)compiled->n * sizeof(double));
     return Py_BuildValue("iN", compiled->value, x);
 }

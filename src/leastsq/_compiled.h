@@ -29,13 +29,15 @@ typedef struct {
     ProblemRows *rows;
     Py_ssize_t nrows;
     PyArrayObject *point;    /* in which functions get x, a copy of the solver's */
+    const PyArray_Descr *descr; /* of point as it was made; only compared */
     double *x;               /* its numbers */
+    double *failed_at;       /* x of the call that has failed */
     double *spare;           /* m and m*n numbers that go with what is not wanted, if both */
     int value;               /* the negative one that it has returned, or 0 */
     int interrupted;         /* an exception is set */
-    int late;                /* it is time to return to Python */
+    int late;                /* it is time to return to Python, which reports */
     int calls_left;          /* to the next look at the clock */
-    double looked, sliced;   /* seconds: when that was, and when the GIL was taken */
+    double looked, taken;    /* seconds: when that was, and when the GIL was taken */
     PyThreadState *thread;
     PyObject *keep;          /* what owns the memory, a list */
 } Compiled;
@@ -55,7 +57,7 @@ int leastsq_compiled_size(Compiled *compiled, npy_intp m);
 /* What a capsule holds, or NULL without an exception if it is none of these. */
 Compiled *leastsq_compiled_of(PyObject *function);
 
-/* Lets p be that of a problem. */
+/* Points p, or the words, to the rows of a problem. */
 void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem);
 
 /* Gives up the GIL, for any number of calls, and takes it again. */

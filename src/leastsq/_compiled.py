@@ -44,7 +44,10 @@ class Kind(Protocol):
     def explain(
         self, value: int, x: Vector, args: tuple[Any, ...], m: int, dfun: object, transposed: bool
     ) -> int:
-        """Return the negative value that has stopped a solve, or raise what it stands for."""
+        """Return the negative value that has stopped a solve, or raise what it stands for.
+
+        m is 0 where it was not known yet.
+        """
 
 
 class CompiledResidual:
@@ -57,30 +60,33 @@ class CompiledResidual:
     ----------
     function : numba function or cfunc, ctypes or cffi pointer, PyCapsule, scipy.LowLevelCallable
         A numba function is called like a Python one, ``function(x, *args)``, as is a Dfun of
-        numba's; they are compiled once for each types of args. A pointer is of a function
-        ``int f(void *p, int m, int n, const double *x, double *fvec, int iflag)``, which writes
-        the m residuals at x, shape (n,), to fvec. A negative value that it returns stops the solve
-        with ier -1; callbacks for `scipy.ndimage` return 0 where they fail, which goes on here.
+        numba's; args are arrays, numbers and tuples of them. They are compiled once for each
+        combination of argument types; those with parallel=True or in object mode are refused.
+        A pointer is of a function ``int f(void *p, int m, int n, const double *x, double *fvec,
+        int iflag)``, which writes the m residuals at x, shape (n,), to fvec. A negative value that
+        it returns stops the solve with ier -1; by `scipy.ndimage`'s convention 0 means failure,
+        here it means success.
     m : int
-        The number of residuals; needed for a pointer alone.
+        The number of residuals: required for a pointer; for a numba function optional, and checked.
     data : array or tuple of arrays, optional
-        What p points to: one C-contiguous array of any dtype, which is used as it stands; of
-        several, and with args, p is an array of pointers to them, the args' last. In `leastsq_many`
-        data are given there: p is then a problem's row of them, float64. Without any, p is NULL, or
-        what a LowLevelCallable has as user_data.
+        What p of a pointer points to: one C-contiguous array, of any dtype, which is used as it
+        stands. With several, or with args, p is an array of pointers: to the data, then to args.
+        In `leastsq_many` data are given there, and are a problem's rows as float64. Without any,
+        p is NULL, or what a LowLevelCallable has as user_data.
     jacobian : bool, default False
         Whether function writes Jacobians too: ``int f(void *p, int m, int n, const double *x,
         double *fvec, double *fjac, int ldfjac, int iflag)``, where iflag is 1 for fvec and 2 for
-        fjac[i + j*ldfjac], d fvec[i] / d x[j].
+        fjac[i + j*ldfjac], d fvec[i] / d x[j]; fvec is then the residual at x, in `leastsq_many`
+        times the weights.
 
     Raises
     ------
     TypeError
         If function is of another kind or is known to have another signature, m is missing or no
-        integer, or data are no arrays.
+        integer, or data are no arrays of numbers.
     ValueError
-        If the pointer is NULL, m is not positive, an array is not C-contiguous, or data are given
-        beside a user_data.
+        If the pointer is NULL, m is not positive, an array is not C-contiguous or not aligned, or
+        data are given beside a user_data or, like jacobian, for a numba function.
     NotImplementedError
         If leastsq was built on the system's MINPACK.
 
@@ -88,7 +94,8 @@ class CompiledResidual:
     -----
     Pointers cannot be sent to other processes: workers are threads. Those share data; of args each
     has copies. Whatever the pointer is of is kept alive; what it says of its signature is checked,
-    what it does not say is trusted.
+    what it does not say is trusted, as is m. Of arrays in leastsq_many, what Python code that a
+    numba function calls (objmode) keeps is valid during the call alone.
 
     Examples
     --------
@@ -149,10 +156,13 @@ class CompiledResidual:
             self.kind.refuse_dfun(dfun)
         if vectorized:
             raise ValueError(
-                "vectorized=True cannot go with a CompiledResidual, which has one point"
+                "vectorized=True cannot go with a CompiledResidual, called with one point at a time"
             )
         if workers is not None:
-            raise TypeError("workers cannot go with a CompiledResidual: it cannot cross processes")
+            raise TypeError(
+                "workers cannot go with a CompiledResidual in leastsq: its differences need no "
+                "Python and are taken here; it cannot cross processes where it is a pointer"
+            )
 
 
 def is_numba(function: object) -> bool:

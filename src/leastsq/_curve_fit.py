@@ -178,7 +178,7 @@ def curve_fit(
     if "args" in kwargs:
         raise ValueError("'args' is not a supported keyword argument.")
     func, jac = _functions(f, jac, xdata, data, sigma, bool(kwargs.get("col_deriv", False)))
-    if n > data.size != 1:
+    if data.size != 1 and n > data.size:
         raise TypeError(
             f"The number of func parameters={n} must not exceed the number of data "
             f"points={data.size}"
@@ -284,18 +284,21 @@ def _factor(sigma: Array) -> Matrix:
 
 
 def _whitened(f: Model, xdata: Any, ydata: Array, factor: Matrix, p: Array) -> Array:
+    """Return the residuals times the inverse of a Cholesky factor."""
     return _minpack.whiten(factor, _minpack.model_residual(f, xdata, ydata, None, p), 1)
 
 
 def _jacobian(
     jac: Model, xdata: Any, transform: None, transposed: bool, p: Array
 ) -> npt.ArrayLike:
+    """Return the Jacobian as it is."""
     return jac(xdata, *p)
 
 
 def _scaled_jacobian(
     jac: Model, xdata: Any, transform: Array, transposed: bool, p: Array
 ) -> Array:
+    """Return the Jacobian over the uncertainties."""
     factors = transform if transposed else transform[..., None]
     matrix: Array = factors * np.asarray(jac(xdata, *p))
     return matrix
@@ -304,10 +307,10 @@ def _scaled_jacobian(
 def _whitened_jacobian(
     jac: Model, xdata: Any, factor: Matrix, transposed: bool, p: Array
 ) -> Array:
-    """Solve for the columns of Jacobians, those of one together."""
+    """Solve for the N columns of a Jacobian together, as SciPy does."""
     matrix = np.asarray(jac(xdata, *p))
-    if transposed:
-        return _minpack.whiten(factor, matrix, 1 if matrix.ndim > 2 else matrix.shape[0])
+    if transposed:  # vectorized, (N, 1, M)
+        return _minpack.whiten(factor, matrix, matrix.shape[0])
     rows = np.swapaxes(matrix, -1, -2)
     return np.swapaxes(_minpack.whiten(factor, rows, rows.shape[-2]), -1, -2)
 

@@ -275,8 +275,9 @@ def leastsq(
     if kind is not None:
         kind.guess = fvec.size
         if ier == STOPPED:
-            value, point = _minpack.last_call(called[0])
-            value = kind.explain(value, point, args, fvec.size, Dfun, col_deriv)
+            value, point = _minpack.failure(called[0])
+            m = fvec.size if nfev > 1 else 0  # before that it may have been a guess
+            value = kind.explain(value, point, args, m, Dfun, col_deriv)
 
     if not finite:
         text = not_finite(ier, x, fvec, fjac)

@@ -23,7 +23,7 @@ from leastsq._problems import Tile
 __all__ = ["Compiled"]
 
 SLOTS = 64
-"""Whose blocks stay in a processor's cache."""
+"""At most; blocks of small problems then stay in the L2 cache."""
 
 
 class Compiled(Run):
@@ -80,7 +80,7 @@ class Compiled(Run):
                     )
                     self.refuse_nan(tile, refused)
                     if failed >= 0:
-                        self._keep_failure(tile, failed, *_minpack.last_call(bound))
+                        self._keep_failure(tile, failed, *_minpack.failure(bound))
                     report(begun - active)
         except Enough:
             _minpack.batch_stop(batch)

@@ -23,7 +23,7 @@ PyObject *leastsq_py_save(PyObject *self, PyObject *solve);
 PyObject *leastsq_py_restore(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 
 PyObject *leastsq_py_bind(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
-PyObject *leastsq_py_last_call(PyObject *self, PyObject *compiled);
+PyObject *leastsq_py_failure(PyObject *self, PyObject *compiled);
 PyObject *leastsq_py_capsule(PyObject *self, PyObject *object);
 
 PyObject *leastsq_py_batch(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
@@ -59,7 +59,7 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
     LEASTSQ_FASTCALL(batch), LEASTSQ_FASTCALL(batch_fill), LEASTSQ_O(batch_wanting), \
     LEASTSQ_FASTCALL(batch_points), LEASTSQ_FASTCALL(batch_put), \
     LEASTSQ_FASTCALL(batch_put_jacobian), LEASTSQ_FASTCALL(batch_fail), \
-    LEASTSQ_FASTCALL(bind), LEASTSQ_O(last_call), LEASTSQ_O(capsule), \
+    LEASTSQ_FASTCALL(bind), LEASTSQ_O(failure), LEASTSQ_O(capsule), \
     LEASTSQ_FASTCALL(batch_run), LEASTSQ_FASTCALL(batch_call), LEASTSQ_O(batch_advance), \
     LEASTSQ_O(batch_stop),
 #else

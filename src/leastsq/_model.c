@@ -17,14 +17,35 @@ typedef void Dtrtrs(const char *uplo, const char *trans, const char *diag, const
 /* The beginning of SciPy's name for it, which tells the types of the arguments. */
 static const char DTRTRS[] = "void (char *, char *, char *, int *, int *, ";
 
-/* Looks for SciPy's LAPACK, so that the bits are those of its solve_triangular; NULL without it. */
+/* The same for the case that is needed: an upper triangle by columns, that is a lower one by rows,
+ * transposed. */
+static void substitute(const char *Py_UNUSED(uplo), const char *Py_UNUSED(trans),
+                       const char *Py_UNUSED(diag), const int *n, const int *nrhs,
+                       const double *a, const int *Py_UNUSED(lda), double *b, const int *ldb,
+                       int *Py_UNUSED(info))
+{
+    for (int k = 0; k < *nrhs; k++, b += *ldb) {
+        const double *row = a;
+
+        for (int i = 0; i < *n; i++, row += *n) {
+            double sum = b[i];
+
+            for (int j = 0; j < i; j++)
+                sum -= row[j] * b[j];
+            b[i] = sum / row[i];
+        }
+    }
+}
+
+/* SciPy's, so that the bits are those of its solve_triangular, or without it ours; NULL with an
+ * exception. */
 static Dtrtrs *find_dtrtrs(void)
 {
     /* ISO C has no cast between pointers to functions and to data. */
     union {
         void *pointer;
         Dtrtrs *function;
-    } as = {NULL};
+    } as = {.function = substitute};
     PyObject *module = PyImport_ImportModule("scipy.linalg.cython_lapack");
     PyObject *table = module == NULL ? NULL : PyObject_GetAttrString(module, "__pyx_capi__");
     PyObject *capsule = table == NULL ? NULL : PyDict_GetItemString(table, "dtrtrs");
@@ -32,40 +53,32 @@ static Dtrtrs *find_dtrtrs(void)
 
     if (name != NULL && strncmp(name, DTRTRS, sizeof DTRTRS - 1) == 0)
         as.pointer = PyCapsule_GetPointer(capsule, name);
-    PyErr_Clear();
     Py_XDECREF(table);
     Py_XDECREF(module);
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_ImportError))
+        return NULL;
+    PyErr_Clear();
     return as.function;
 }
 
-/* Solves with the lower triangle of a matrix, by rows, in place of a right-hand side. */
-static void substitute(const double *triangle, npy_intp m, double *rhs)
-{
-    for (npy_intp i = 0; i < m; i++) {
-        double sum = rhs[i];
-
-        for (npy_intp j = 0; j < i; j++)
-            sum -= triangle[i * m + j] * rhs[j];
-        rhs[i] = sum / triangle[i * m + i];
-    }
-}
-
-/* Solves for count right-hand sides that stand one after the other, so many at a time. */
-static void solve_in_place(const double *triangle, int m, double *rhs, npy_intp count,
-                           int together)
+/* Solves for count right-hand sides that stand one after the other, so many at a time; 0, or -1
+ * with an exception. */
+static int solve_in_place(const double *triangle, int m, double *rhs, npy_intp count,
+                          int together)
 {
     static Dtrtrs *dtrtrs;
-    static int looked;
     int info;
 
-    if (!looked)
-        dtrtrs = find_dtrtrs();
-    looked = 1;
-    for (npy_intp k = 0; k < count; k += dtrtrs == NULL ? 1 : together)
-        if (dtrtrs == NULL)
-            substitute(triangle, m, rhs + k * m);
-        else /* a triangle by rows is its transpose by columns */
-            dtrtrs("U", "T", "N", &m, &together, triangle, &m, rhs + k * m, &m, &info);
+    if (dtrtrs == NULL) {
+        Dtrtrs *found = find_dtrtrs();
+
+        if (found == NULL)
+            return -1;
+        dtrtrs = found;
+    }
+    for (npy_intp k = 0; k < count; k += together)
+        dtrtrs("U", "T", "N", &m, &together, triangle, &m, rhs + k * m, &m, &info);
+    return 0;
 }
 
 /* whiten(triangle, rows, together) -> each row of rows, (..., m), solved for with a lower triangle
@@ -96,8 +109,9 @@ PyObject *leastsq_py_whiten(PyObject *Py_UNUSED(self), PyObject *const *args, Py
             Py_DECREF(rows);
             return NULL;
         }
-    solve_in_place(PyArray_DATA(triangle), (int)m, PyArray_DATA(rows), PyArray_SIZE(rows) / m,
-                   (int)PyLong_AsLong(args[2]));
+    if (solve_in_place(PyArray_DATA(triangle), (int)m, PyArray_DATA(rows), PyArray_SIZE(rows) / m,
+                       (int)PyLong_AsLong(args[2])) < 0)
+        Py_CLEAR(rows);
     return (PyObject *)rows;
 }
 

@@ -26,6 +26,7 @@ __all__ = ["NumbaFunction"]
 LAYOUT = 0x1 | 0x2 | 0x100 | 0x400
 """The flags of an array that its type depends on: C and Fortran order, aligned, writable."""
 INT64_MAX = 2**63 - 1
+MOST_PLANS = 64
 SIZE_CHANGED = "The array returned by a function changed size between calls"
 
 REFUSED = {"forceobj": "needs Python", "parallel": "threads cannot call at once"}
@@ -114,9 +115,9 @@ class NumbaFunction:
             given = (*(row.one(0) for row in rows), *args)
             plan = self._planned(given, dfun, transposed, len(rows))
             bound = self._bind(plan, plan.with_rows(rows), m, n, args)
-            self.last = plan
+            self.last = None if rows else plan  # rows may be of types that args may not
         if bound is None:
-            raise OverflowError("a number in args is more than 64 bits can hold")
+            raise OverflowError("a number in args is beyond the range of the type func takes it as")
         return bound
 
     def _bind(
@@ -129,12 +130,14 @@ class NumbaFunction:
 
     def writable(self, args: tuple[Any, ...], dfun: Any, transposed: bool) -> tuple[Any, ...]:
         """Return args, copies of those that a signature wants to write to."""
-        kinds = self._planned(args, dfun, transposed, len(args)).compiled[0].kinds
+        plan = self._planned(args, dfun, transposed, len(args))
+        wanted = [
+            any(isinstance(kind, types.Array) and kind.mutable for kind in kinds)
+            for kinds in zip(*(found.kinds for found in plan.compiled), strict=True)
+        ]
         return tuple(
-            arg.copy()
-            if isinstance(kind, types.Array) and kind.mutable and not arg.flags.writeable
-            else arg
-            for kind, arg in zip(kinds, args, strict=True)
+            arg.copy() if write and not arg.flags.writeable else arg
+            for write, arg in zip(wanted, args, strict=True)
         )
 
     def explain(
@@ -147,7 +150,7 @@ class NumbaFunction:
         size = outcome[4].size
         if self.m not in (0, size):
             raise ValueError(f"func returns {size} residuals, not m={self.m}")
-        if size != m:
+        if m and size != m:
             raise ValueError(SIZE_CHANGED)
         raise RuntimeError(
             "func or Dfun has raised in a compiled solve, or its result had a wrong shape, but not "
@@ -158,6 +161,8 @@ class NumbaFunction:
         """Return the plan for arguments of one problem, the first of which are rows."""
         key = dfun, transposed, rows, _fingerprint(given)
         if key not in self.plans:
+            if len(self.plans) >= MOST_PLANS:  # of a Dfun that is made anew for each call
+                self.plans.clear()
             self.plans[key] = _plan(self.function, dfun, transposed, given, rows)
         return self.plans[key]
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -43,7 +42,7 @@ def _caller(signature: Signature, offset: int) -> Callable[..., Any]:
 
         def generate(context: Any, builder: Any, _: Any, given: Any) -> Any:
             p, x, n = given
-            word = ir.IntType(64)
+            word = context.get_value_type(types.intp)
             block = builder.bitcast(p, word.as_pointer())
             words = (
                 builder.load(cgutils.gep_inbounds(builder, block, place))

@@ -104,7 +104,7 @@ def not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
 
 def level_of_the_caller() -> int:
     """Return the stacklevel with which a function of ours warns of a line that is not ours."""
-    level = 1
-    while sys._getframe(level).f_globals.get("__name__", "").startswith("leastsq._"):
-        level += 1
+    level, frame = 1, sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith("leastsq._") and frame.f_back:
+        level, frame = level + 1, frame.f_back
     return level

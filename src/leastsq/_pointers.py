@@ -51,8 +51,8 @@ class PointerFunction:
     def refuse_dfun(self, dfun: object) -> None:
         """Refuse a Dfun."""
         raise ValueError(
-            "Dfun cannot go with a CompiledResidual: its function writes the Jacobian, "
-            f"which is what jacobian=True says (here {self.writes_jacobian})"
+            "Dfun cannot go with a CompiledResidual of a pointer: let its function write the "
+            f"Jacobian and say jacobian=True (here {self.writes_jacobian})"
         )
 
     def bind(
@@ -72,9 +72,10 @@ class PointerFunction:
             raise ValueError("data and args cannot go with a user_data")
         if self.data and rows:
             raise ValueError("data must be given to leastsq_many or to CompiledResidual, not both")
+        alone = not args and len(rows) + len(shared) == 1
         return _minpack.bind(
             self.address, self.writes_jacobian, self.user_data, self.m, False, n, 0.0,
-            ((0, tuple(map(_doubles, rows)), None),), shared, self,
+            ((0, tuple(map(_doubles, rows)), alone),), shared, self,
         )  # fmt: skip
 
     def writable(
@@ -92,7 +93,7 @@ def _doubles(row: Rows) -> tuple[Array, int, Array | None, bool]:
     """Return a problem's rows as a pointer gets them: in double precision."""
     if not np.can_cast(row.array.dtype, np.float64, "same_kind"):
         raise TypeError(f"data of a pointer must be real numbers, not {row.array.dtype}")
-    array = np.ascontiguousarray(row.array, np.float64)
+    array = np.require(row.array, np.float64, ["C", "ALIGNED"])
     return array, 0 if row.shared else array.strides[0], row.index, False
 
 
@@ -105,6 +106,8 @@ def _arrays(name: str, given: object) -> tuple[Array, ...]:
             raise TypeError(f"{whose} arrays of numbers, not {reprlib.repr(array)}")
         if not array.flags.c_contiguous:
             raise ValueError(f"{whose} C-contiguous, not of strides {array.strides}")
+        if not array.flags.aligned:
+            raise ValueError(f"{whose} aligned, not at {array.ctypes.data:#x}")
     return arrays
 
 

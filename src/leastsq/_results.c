@@ -9,13 +9,11 @@
 /* Edge of the blocks in which a matrix is transposed: both sides of a block fit the L1 cache. */
 enum { BLOCK = 32 };
 
-const char leastsq_result[] = "Result from function call"; /* SciPy's words */
-
-#define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
-
-#if PY_VERSION_HEX < 0x030C0000
-static PyObject *PyErr_GetRaisedException(void)
+PyObject *leastsq_take_exception(void)
 {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
     PyObject *type, *error, *traceback;
 
     PyErr_Fetch(&type, &error, &traceback);
@@ -25,13 +23,33 @@ static PyObject *PyErr_GetRaisedException(void)
     Py_XDECREF(type);
     Py_XDECREF(traceback);
     return error;
+#endif
 }
 
-static void PyErr_SetRaisedException(PyObject *error)
+void leastsq_set_exception(PyObject *error)
 {
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(error);
+#else
     PyErr_Restore(Py_NewRef(Py_TYPE(error)), error, PyException_GetTraceback(error));
-}
 #endif
+}
+
+int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr)
+{
+#ifdef Py_GIL_DISABLED
+    return 0;
+#else
+    return Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
+           PyArray_DESCR(x) == descr && PyArray_ISCARRAY(x) &&
+           PyArray_CHKFLAGS(x, NPY_ARRAY_OWNDATA) &&
+           ((PyArrayObject_fields *)x)->weakreflist == NULL;
+#endif
+}
+
+const char leastsq_result[] = "Result from function call"; /* SciPy's words */
+
+#define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
 
 /* Replaces NumPy's complaint about an array by ours, with NumPy's as its cause. Interrupts and the
  * like pass unchanged. */
@@ -41,14 +59,14 @@ static void explain_not_floats(const char *what, int is_none)
 
     if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
         return;
-    cause = PyErr_GetRaisedException();
+    cause = leastsq_take_exception();
     PyErr_Format(PyExc_TypeError, "%s is not a proper array of floats.%s", what,
                  !is_none                 ? ""
                  : what == leastsq_result ? " It is None: was a `return` forgotten?"
                                           : " It is None.");
-    error = PyErr_GetRaisedException();
+    error = leastsq_take_exception();
     PyException_SetCause(error, cause);
-    PyErr_SetRaisedException(error);
+    leastsq_set_exception(error);
 }
 
 static int is_plain_doubles(PyObject *object, int ndim)

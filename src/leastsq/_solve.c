@@ -11,7 +11,8 @@ typedef struct {
     double *diag; /* then wa1, wa2, wa3, a point, of n numbers each, and wa4 of m */
 } Arrays;
 
-/* The others, fvec being there. A compiled residual can end a solve without a Jacobian. */
+/* Allocates all but fvec; 0, or -1. A compiled residual can end a solve before there is a Jacobian,
+ * which is zeros then. */
 static int allocate(Arrays *arrays, npy_intp n, int compiled)
 {
     npy_intp m = PyArray_SIZE(arrays->fvec), shape[2] = {n, m};
@@ -72,7 +73,7 @@ static int run(UserFunctions *user, const Settings *settings, npy_intp n, double
 }
 
 /* The same without the GIL, unless functions are Python's. */
-static int run_with_or_without_python(UserFunctions *user, const Settings *settings, npy_intp n,
+static int run_without_gil_if_compiled(UserFunctions *user, const Settings *settings, npy_intp n,
                                       double *x, const Arrays *arrays, int *nfev, int *njev)
 {
     int info;
@@ -85,8 +86,9 @@ static int run_with_or_without_python(UserFunctions *user, const Settings *setti
     return info;
 }
 
-/* Evaluates the functions for the first time; 1, 0 where that is the end, -1 with an exception. */
-static int evaluate_first(UserFunctions *user, const double *x, npy_intp n, Arrays *arrays,
+/* Allocates the arrays and evaluates the functions for the first time; 1, 0 where that is the end,
+ * -1 with an exception. */
+static int prepare_arrays(UserFunctions *user, const double *x, npy_intp n, Arrays *arrays,
                           double *relative_error)
 {
     npy_intp m;
@@ -112,8 +114,8 @@ enum { FUNC, X, ARGS, DFUN, TRANSPOSED, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, 
 
 /* solve(func, x, args, dfun, transposed, ftol, xtol, gtol, maxfev, factor, diag, epsfcn)
  *     -> info, finite, nfev, njev, fvec, fjac, ipvt, qtf
- * x is overwritten; dfun, diag and epsfcn may be None. Where an argument is out of range the
- * functions are called once each, as for a solve, and info is 0. Where a compiled residual has
+ * x is overwritten; dfun, diag and epsfcn may be None. Where an argument is out of range func, and
+ * dfun if it is Python's, are called once, as for a solve, and info is 0. Where a compiled residual has
  * failed, info is -1. */
 PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
@@ -139,7 +141,7 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     if (leastsq_prepare(&user, args[FUNC], dfun, args[ARGS]) < 0)
         return NULL;
     user.transposed = args[TRANSPOSED] == Py_True;
-    goes_on = evaluate_first(&user, x, n, &arrays, &settings.epsfcn);
+    goes_on = prepare_arrays(&user, x, n, &arrays, &settings.epsfcn);
     if (goes_on < 0)
         goto done;
     if (args[EPSFCN] != Py_None)
@@ -147,12 +149,12 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     if (settings.mode == 2)
         memcpy(arrays.diag, PyArray_DATA((PyArrayObject *)args[DIAG]), (size_t)n * sizeof(double));
     if (goes_on)
-        info = run_with_or_without_python(&user, &settings, n, x, &arrays, &nfev, &njev);
+        info = run_without_gil_if_compiled(&user, &settings, n, x, &arrays, &nfev, &njev);
     if (PyErr_Occurred())
         goto done;
     if (info == LEASTSQ_IMPROPER_INPUT)
         memset(PyArray_DATA(arrays.fjac), 0, (size_t)PyArray_NBYTES(arrays.fjac));
-    else
+    else if (goes_on) /* else m may be a guess, below n */
         finite = leastsq_is_finite(PyArray_SIZE(arrays.fvec), n, x, PyArray_DATA(arrays.fvec),
                                    PyArray_DATA(arrays.fjac));
     outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,

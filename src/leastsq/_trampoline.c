@@ -2,7 +2,7 @@
  *
  * The GIL is kept throughout Python functions. x goes out and residuals come back as copies:
  * neither side sees the other's memory. An exception ends the solve by a negative flag and
- * stays set. */
+ * stays set; a compiled residual can end it without one. */
 #include "_trampoline.h"
 
 #include <string.h>
@@ -30,22 +30,6 @@ void leastsq_release(UserFunctions *user)
     if (user->stack != NULL)
         Py_XDECREF(user->stack[LEASTSQ_POINT]);
     PyMem_Free(user->stack);
-}
-
-/* Whether the array that x was handed out in last can serve again: nobody else has it, and it is
- * as it was made; __setstate__ may have given it the memory of an immutable object. */
-static int can_serve_again(const UserFunctions *user, npy_intp n)
-{
-#ifdef Py_GIL_DISABLED
-    return 0;
-#else
-    PyArrayObject *x = (PyArrayObject *)user->stack[LEASTSQ_POINT];
-
-    return x != NULL && Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
-           PyArray_DESCR(x) == user->descr && PyArray_ISCARRAY(x) &&
-           PyArray_CHKFLAGS(x, NPY_ARRAY_OWNDATA) &&
-           ((PyArrayObject_fields *)x)->weakreflist == NULL;
-#endif
 }
 
 PyObject *leastsq_call(UserFunctions *user, PyObject *function)
@@ -128,7 +112,9 @@ static int vectorized_jacobian(UserFunctions *user, const double *x, npy_intp m,
 /* Calls func or dfun with a copy of x of its own. */
 static PyObject *call(UserFunctions *user, PyObject *function, const double *x, npy_intp n)
 {
-    if (!can_serve_again(user, n)) {
+    PyArrayObject *point = (PyArrayObject *)user->stack[LEASTSQ_POINT];
+
+    if (point == NULL || !leastsq_is_ours_alone(point, n, user->descr)) {
         Py_XSETREF(user->stack[LEASTSQ_POINT], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
         if (user->stack[LEASTSQ_POINT] == NULL)
             return NULL;
