@@ -326,6 +326,40 @@ def test_derivatives_by_column(sigma: Any) -> None:
         assert_same(curve_fit(decay, T, Y, jac=slopes, vectorized=True, **options), want)
 
 
+@pytest.mark.parametrize("sigma", SIGMAS, ids=["none", "scalar", "1-D", "2-D"])
+@pytest.mark.parametrize("col_deriv", [False, True])
+def test_jacobians_of_one_axis(sigma: Any, col_deriv: bool) -> None:
+    """Of one parameter; of more they are refused."""
+
+    def slope(t: Array, *p: float) -> Array:
+        return t
+
+    options = {"sigma": sigma, "col_deriv": col_deriv}
+    want = curve_fit(lambda t, a: a * t, T, Y, sigma=sigma, jac=lambda t, a: t[:, None])
+    if sigma is None or np.ndim(sigma) == 2 or col_deriv:
+        got = curve_fit(lambda t, a: a * t, T, Y, jac=slope, **options)
+        assert_same(got[0], want[0])
+    with pytest.raises((TypeError, ValueError)):
+        curve_fit(decay, T, Y, jac=slope, **options)
+
+
+def test_covariances_of_every_layout() -> None:
+    """SciPy's way through LAPACK depends on the order of the Cholesky factor."""
+    whole = np.diag(np.arange(2, T.size + 2)) + 1
+    for sigma in (
+        whole, np.asfortranarray(whole), whole.astype(np.float32), whole.astype(np.float64),
+        np.asfortranarray(whole, np.float64), whole.astype(np.longdouble), whole.tolist(),
+    ):  # fmt: skip
+        for jac in (None, decay_slopes):
+            options = {"sigma": sigma, "jac": jac, "full_output": True}
+            assert_equal((decay, T, Y), options, options)
+    holes = np.where(np.arange(T.size) == 7, np.nan, Y)
+    options = {"sigma": whole, "nan_policy": "omit", "full_output": True}
+    assert_equal((decay, T, holes), options, options)
+    with pytest.raises(TypeError, match="must be real, not complex128"):
+        curve_fit(decay, T, Y, sigma=whole + 0j)
+
+
 @asks
 def test_callback_and_workers() -> None:
     seen: list[Array] = []

@@ -164,8 +164,9 @@ static int add_functions(Compiled *compiled, PyObject *functions, PyObject *args
             return -1;
         if (add_rows(compiled, PyTuple_GET_ITEM(function, 1)) < 0)
             return -1;
-        fits = compiled->by_adapter ? add_arguments(compiled, PyTuple_GET_ITEM(function, 2), 0, args)
-                                    : add_addresses(compiled, args);
+        fits = compiled->by_adapter
+                   ? add_arguments(compiled, PyTuple_GET_ITEM(function, 2), 0, args)
+                   : add_addresses(compiled, args);
     }
     return fits;
 }

@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 Model = Callable[..., npt.ArrayLike]
 
 UNBOUNDED = (-np.inf, np.inf)
+REAL = "biuf"
+"""Kinds of dtypes of residuals."""
 ELSEWHERE = "leastsq.curve_fit has method 'lm' alone, without bounds: use scipy.optimize.curve_fit"
 
 
@@ -175,9 +177,9 @@ def curve_fit(
         raise ValueError("`ydata` must not be empty!")
     if not check_finite and nan_policy is not None:
         xdata, data, sigma = _without_nans(xdata, data, sigma, nan_policy)
+    func, jac = _functions(f, jac, xdata, data, sigma, bool(kwargs.get("col_deriv", False)))
     if "args" in kwargs:
         raise ValueError("'args' is not a supported keyword argument.")
-    func, jac = _functions(f, jac, xdata, data, sigma, bool(kwargs.get("col_deriv", False)))
     if data.size != 1 and n > data.size:
         raise TypeError(
             f"The number of func parameters={n} must not exceed the number of data "
@@ -231,8 +233,8 @@ def _without_nans(
     if nan_policy not in ("raise", "omit"):
         raise ValueError("nan_policy must be one of {None, 'raise', 'omit'}")
     missing = np.isnan(ydata)
-    if isinstance(xdata, np.ndarray):
-        missing = missing | np.isnan(xdata).any(axis=tuple(range(xdata.ndim - 1)))
+    if getattr(getattr(xdata, "dtype", None), "kind", "") == "f":
+        missing = missing | np.isnan(np.asarray(xdata)).any(axis=tuple(range(xdata.ndim - 1)))
     if not missing.any():
         return xdata, ydata, sigma
     if nan_policy == "raise":
@@ -272,20 +274,27 @@ def _functions(
 
 def _factor(sigma: Array) -> Matrix:
     """Return the lower Cholesky factor, SciPy's if it is there: NumPy's has other bits."""
+    if sigma.dtype.kind == "c":
+        raise TypeError(f"`sigma` must be real, not {sigma.dtype}.")
     try:
         from scipy.linalg import cholesky
     except ImportError:
         cholesky = None
     try:
-        factor = np.linalg.cholesky(sigma) if cholesky is None else cholesky(sigma, lower=True)
+        if cholesky is None:
+            return np.linalg.cholesky(np.asarray_chkfinite(sigma, np.float64))
+        factor: Matrix = cholesky(sigma, lower=True)
     except np.linalg.LinAlgError as error:
         raise ValueError("`sigma` must be positive definite.") from error
-    return np.ascontiguousarray(factor, np.float64)
+    return factor.astype(np.float64, copy=False)  # its order decides SciPy's way through LAPACK
 
 
 def _whitened(f: Model, xdata: Any, ydata: Array, factor: Matrix, p: Array) -> Array:
     """Return the residuals times the inverse of a Cholesky factor."""
-    return _minpack.whiten(factor, _minpack.model_residual(f, xdata, ydata, None, p), 1)
+    rows = np.asarray(_minpack.model_residual(f, xdata, ydata, None, p))
+    if rows.ndim == 0 or rows.dtype.kind not in REAL:  # leastsq says what is wrong
+        return rows
+    return _minpack.whiten(factor, rows, 1)
 
 
 def _jacobian(
@@ -309,10 +318,15 @@ def _whitened_jacobian(
 ) -> Array:
     """Solve for the N columns of a Jacobian together, as SciPy does."""
     matrix = np.asarray(jac(xdata, *p))
-    if transposed:  # vectorized, (N, 1, M)
-        return _minpack.whiten(factor, matrix, matrix.shape[0])
-    rows = np.swapaxes(matrix, -1, -2)
-    return np.swapaxes(_minpack.whiten(factor, rows, rows.shape[-2]), -1, -2)
+    if matrix.ndim == 1 and len(p) == 1:
+        matrix = matrix[None] if transposed else matrix[:, None]
+    if matrix.ndim < 2 or matrix.dtype.kind not in REAL:
+        return matrix  # leastsq says what is wrong
+    rows = matrix if transposed else np.swapaxes(matrix, -1, -2)  # vectorized, (N, 1, M), (1, N, M)
+    if rows.shape[-1] != factor.shape[0]:
+        return matrix
+    rows = _minpack.whiten(factor, rows, rows.shape[0 if transposed else -2])
+    return rows if transposed else np.swapaxes(rows, -1, -2)
 
 
 def _scaled(

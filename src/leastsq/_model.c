@@ -17,7 +17,7 @@ typedef void Dtrtrs(const char *uplo, const char *trans, const char *diag, const
 /* The beginning of SciPy's name for it, which tells the types of the arguments. */
 static const char DTRTRS[] = "void (char *, char *, char *, int *, int *, ";
 
-/* The same for the case that is needed: an upper triangle by columns, that is a lower one by rows,
+/* The same for the case that is needed: a lower triangle by rows, to LAPACK an upper one,
  * transposed. */
 static void substitute(const char *Py_UNUSED(uplo), const char *Py_UNUSED(trans),
                        const char *Py_UNUSED(diag), const int *n, const int *nrhs,
@@ -63,10 +63,10 @@ static Dtrtrs *find_dtrtrs(void)
 
 /* Solves for count right-hand sides that stand one after the other, so many at a time; 0, or -1
  * with an exception. */
-static int solve_in_place(const double *triangle, int m, double *rhs, npy_intp count,
-                          int together)
+static int solve_in_place(PyArrayObject *triangle, double *rhs, npy_intp count, int together)
 {
     static Dtrtrs *dtrtrs;
+    const int m = (int)PyArray_DIM(triangle, 0), by_rows = PyArray_IS_C_CONTIGUOUS(triangle);
     int info;
 
     if (dtrtrs == NULL) {
@@ -77,40 +77,54 @@ static int solve_in_place(const double *triangle, int m, double *rhs, npy_intp c
         dtrtrs = found;
     }
     for (npy_intp k = 0; k < count; k += together)
-        dtrtrs("U", "T", "N", &m, &together, triangle, &m, rhs + k * m, &m, &info);
+        dtrtrs(by_rows ? "U" : "L", by_rows ? "T" : "N", "N", &m, &together,
+               PyArray_DATA(triangle), &m, rhs + k * m, &m, &info);
     return 0;
 }
 
+/* Whether rows can be solved for, so many at a time; 0 with an exception. */
+static int rows_fit(PyArrayObject *rows, npy_intp m, npy_intp together)
+{
+    const double *numbers = PyArray_DATA(rows);
+
+    if (PyArray_DIM(rows, PyArray_NDIM(rows) - 1) != m || together < 1 ||
+        PyArray_SIZE(rows) % (m * together) != 0) {
+        PyObject *shape = PyObject_GetAttrString((PyObject *)rows, "shape");
+
+        if (shape != NULL) /* SciPy's words */
+            PyErr_Format(PyExc_ValueError, "shapes of a (%zd, %zd) and b %R are incompatible",
+                         (Py_ssize_t)m, (Py_ssize_t)m, shape);
+        Py_XDECREF(shape);
+        return 0;
+    }
+    for (npy_intp i = 0; i < PyArray_SIZE(rows); i++)
+        if (!isfinite(numbers[i])) {
+            PyErr_SetString(PyExc_ValueError, "array must not contain infs or NaNs");
+            return 0;
+        }
+    return 1;
+}
+
 /* whiten(triangle, rows, together) -> each row of rows, (..., m), solved for with a lower triangle
- * together: how many rows are handed to LAPACK at a time. */
+ * together: how many rows are handed to LAPACK at a time. The triangle may be of either order;
+ * without SciPy it is by rows. */
 PyObject *leastsq_py_whiten(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyArrayObject *triangle, *rows;
-    npy_intp m;
+    npy_intp m, together;
 
     if (leastsq_check_nargs("whiten", nargs, 3) < 0)
         return NULL;
     triangle = (PyArrayObject *)args[0];
     m = PyArray_DIM(triangle, 0);
-    rows = (PyArrayObject *)PyArray_FromAny(
-        args[1], PyArray_DescrFromType(NPY_DOUBLE), 1, 0,
-        NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY | NPY_ARRAY_ENSUREARRAY, NULL);
-    if (rows == NULL)
-        return NULL;
-    if (PyArray_DIM(rows, PyArray_NDIM(rows) - 1) != m) {
-        PyErr_Format(PyExc_ValueError, "sigma is for %zd data, not for %zd residuals",
-                     (Py_ssize_t)m, (Py_ssize_t)PyArray_DIM(rows, PyArray_NDIM(rows) - 1));
-        Py_DECREF(rows);
-        return NULL;
-    }
-    for (npy_intp i = 0; i < PyArray_SIZE(rows); i++)
-        if (!isfinite(((double *)PyArray_DATA(rows))[i])) {
-            PyErr_SetString(PyExc_ValueError, "array must not contain infs or NaNs");
-            Py_DECREF(rows);
-            return NULL;
-        }
-    if (solve_in_place(PyArray_DATA(triangle), (int)m, PyArray_DATA(rows), PyArray_SIZE(rows) / m,
-                       (int)PyLong_AsLong(args[2])) < 0)
+    together = PyLong_AsSsize_t(args[2]);
+    rows = (PyArrayObject *)PyArray_FromAny(args[1], PyArray_DescrFromType(NPY_DOUBLE), 1, 0,
+                                            NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY |
+                                                NPY_ARRAY_ENSUREARRAY | NPY_ARRAY_FORCECAST,
+                                            NULL);
+    if (rows != NULL &&
+        (!rows_fit(rows, m, together) ||
+         solve_in_place(triangle, PyArray_DATA(rows), PyArray_SIZE(rows) / m, (int)together) < 0))
         Py_CLEAR(rows);
     return (PyObject *)rows;
 }

@@ -25,8 +25,8 @@ double leastsq_relative_error(PyArrayObject *array);
 PyObject *leastsq_take_exception(void);
 void leastsq_set_exception(PyObject *error);
 
-/* Whether an array that x was handed out in, made with that type, can serve again: nobody else has
- * it, and it is as it was made; __setstate__ may have given it the memory of an immutable object. */
+/* Whether an array that x was handed out in, made with that type, can serve again: nobody else
+ * has it, and it is as it was made; __setstate__ may have given it immutable memory. */
 int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr);
 
 /* Whether a residual's length is one that n parameters can have; 0 with an exception. */

@@ -115,8 +115,8 @@ enum { FUNC, X, ARGS, DFUN, TRANSPOSED, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, 
 /* solve(func, x, args, dfun, transposed, ftol, xtol, gtol, maxfev, factor, diag, epsfcn)
  *     -> info, finite, nfev, njev, fvec, fjac, ipvt, qtf
  * x is overwritten; dfun, diag and epsfcn may be None. Where an argument is out of range func, and
- * dfun if it is Python's, are called once, as for a solve, and info is 0. Where a compiled residual has
- * failed, info is -1. */
+ * dfun if it is Python's, are called once, as for a solve, and info is 0. Where a compiled
+ * residual has failed, info is -1. */
 PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *outcome = NULL, *dfun;
