@@ -160,11 +160,12 @@ class NumbaFunction:
     def _planned(self, given: tuple[Any, ...], dfun: Any, transposed: bool, rows: int) -> Plan:
         """Return the plan for arguments of one problem, the first of which are rows."""
         key = dfun, transposed, rows, _fingerprint(given)
-        if key not in self.plans:
+        plan = self.plans.get(key)
+        if plan is None:
             if len(self.plans) >= MOST_PLANS:  # of a Dfun that is made anew for each call
                 self.plans.clear()
-            self.plans[key] = _plan(self.function, dfun, transposed, given, rows)
-        return self.plans[key]
+            plan = self.plans[key] = _plan(self.function, dfun, transposed, given, rows)
+        return plan
 
 
 def _rows(kind: Any, rows: Rows) -> tuple[npt.NDArray[Any], int, Any, bool]:
