@@ -339,7 +339,7 @@ def _scaled(
         return cov_x
     if fvec.size <= n:
         return None
-    scaled: Matrix = cov_x * (np.sum(fvec**2) / (fvec.size - n))
+    scaled: Matrix = cov_x * (fvec.dot(fvec) / (fvec.size - n))
     return scaled
 
 
