@@ -38,6 +38,9 @@ void leastsq_set_exception(PyObject *error)
 int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr)
 {
 #ifdef Py_GIL_DISABLED
+    (void)x;
+    (void)n;
+    (void)descr;
     return 0;
 #else
     return Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
