@@ -24,8 +24,10 @@ def rows() -> list[Row]:
     return [
         Row("curve_fit outside", "curve_fit's time outside f, over SciPy's?",
             Group.SOLVES, _outside),
-        Row("curve_fit", "How much faster is the whole?", Group.ROUTINES, _whole),
-        Row("curve_fit vectorized", "And with vectorized=True?", Group.ROUTINES, _vectorized),
+        Row("curve_fit", "How much faster is the whole?",
+            Group.ROUTINES, partial(_whole, False, WHOLE)),
+        Row("curve_fit vectorized", "And with vectorized=True?",
+            Group.ROUTINES, partial(_whole, True, VECTORIZED)),
     ]  # fmt: skip
 
 
@@ -49,17 +51,9 @@ def _outside(effort: Effort) -> list[Line]:
     return [compared(Group.SOLVES, "SciPy", times[""] - in_f, times["SciPy"] - in_f, OUTSIDE, note)]
 
 
-def _compared(effort: Effort, target: float, vectorized: bool) -> list[Line]:
+def _whole(vectorized: bool, target: float, effort: Effort) -> list[Line]:
     y = decays()[0].copy()
     ours = partial(leastsq.curve_fit, decay, TIMES, y, START, vectorized=vectorized)
     theirs = partial(scipy.optimize.curve_fit, decay, TIMES, y, START)
     times = interleaved({"": repeated(ours), "SciPy": repeated(theirs)}, effort)
     return [compared(Group.ROUTINES, "SciPy", times[""], times["SciPy"], target)]
-
-
-def _whole(effort: Effort) -> list[Line]:
-    return _compared(effort, WHOLE, vectorized=False)
-
-
-def _vectorized(effort: Effort) -> list[Line]:
-    return _compared(effort, VECTORIZED, vectorized=True)

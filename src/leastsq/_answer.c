@@ -185,7 +185,8 @@ PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *
     fvec = args[3] == Py_True ? first_row(&user, x, n, &relative_error)
                               : leastsq_first_residual(&user, x, n, &relative_error);
     leastsq_release(&user);
-    if (fvec == NULL && !PyErr_Occurred())
-        return Py_BuildValue("NO", PyArray_ZEROS(1, &user.compiled->m, NPY_DOUBLE, 0), Py_None);
-    return fvec == NULL ? NULL : Py_BuildValue("Nd", fvec, relative_error);
+    if (fvec == NULL)
+        return NULL;
+    return leastsq_has_failed(&user) ? Py_BuildValue("NO", fvec, Py_None)
+                                     : Py_BuildValue("Nd", fvec, relative_error);
 }

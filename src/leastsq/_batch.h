@@ -90,12 +90,6 @@ static inline double *block_of(const Batch *batch, int slot)
     return batch->blocks + (size_t)slot * batch->size;
 }
 
-static inline int wants_one_residual(const Batch *batch, int slot)
-{
-    return batch->request[slot] == LEASTSQ_WANTS_RESIDUAL ||
-           batch->request[slot] == WANTS_FIRST_RESIDUAL;
-}
-
 static inline double *weights_of(const Batch *batch, int slot)
 {
     return batch->weights == NULL ? NULL : batch->weights + (size_t)slot * (size_t)batch->m;

@@ -19,6 +19,12 @@ static void fill(Batch *batch, Queue *queue)
                                : queue->weights + (queue->next - queue->first) * batch->m);
 }
 
+static int wants_one_residual(const Batch *batch, int slot)
+{
+    return batch->request[slot] == LEASTSQ_WANTS_RESIDUAL ||
+           batch->request[slot] == WANTS_FIRST_RESIDUAL;
+}
+
 /* Answers some slots, at most MOST_TOGETHER, up to one that fails; 0, or -1 if one does. */
 static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
                         npy_int64 *failed)

@@ -238,10 +238,8 @@ PyObject *leastsq_py_bind(PyObject *Py_UNUSED(self), PyObject *const *args, Py_s
     if (capsule == NULL)
         return NULL;
     fits = -1;
-    compiled->keep = PyList_New(0);
-    if (compiled->keep != NULL && PyList_Append(compiled->keep, args[FUNCTIONS]) == 0 &&
-        PyList_Append(compiled->keep, args[ARGS]) == 0 &&
-        PyList_Append(compiled->keep, args[KEEP]) == 0 && take_function(compiled, args) == 0 &&
+    compiled->keep = Py_BuildValue("[OOO]", args[FUNCTIONS], args[ARGS], args[KEEP]);
+    if (compiled->keep != NULL && take_function(compiled, args) == 0 &&
         make_rows(compiled, args[FUNCTIONS]) == 0)
         fits = add_functions(compiled, args[FUNCTIONS], args[ARGS]);
     if (fits == 1) {

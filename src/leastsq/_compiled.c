@@ -1,16 +1,14 @@
 /* Calls a compiled residual. */
 #include "_compiled.h"
 #include "_methods.h"
+#include "_trampoline.h"
 
 #include <string.h>
 #include <time.h>
 
 #define CAPSULE "leastsq._minpack.compiled"
 
-static const double SLICE = 0.02;  /* seconds without the GIL */
-static const double GLANCE = 0.002; /* after calls as long as this each is followed by a look */
-
-enum { CALLS = 2 }; /* other calls between looks: the next ones may take any time */
+static const double SLICE = 0.02; /* seconds without the GIL */
 
 static void free_compiled(PyObject *capsule)
 {
@@ -99,8 +97,7 @@ static double seconds(void)
 void leastsq_compiled_enter(Compiled *compiled)
 {
     compiled->value = compiled->interrupted = compiled->late = 0;
-    compiled->calls_left = CALLS;
-    compiled->looked = compiled->taken = seconds();
+    compiled->taken = seconds();
     compiled->thread = PyEval_SaveThread();
 }
 
@@ -130,15 +127,9 @@ void leastsq_compiled_leave(Compiled *compiled)
 /* Looks at the clock and, now and then, for an interrupt; 0, or -1 with an exception. */
 static int glance(Compiled *compiled)
 {
-    double now, elapsed;
+    const double now = seconds();
 
-    if (--compiled->calls_left > 0)
-        return 0;
-    now = seconds();
-    elapsed = now - compiled->looked;
-    compiled->looked = now;
-    compiled->calls_left = elapsed < GLANCE ? CALLS : 1;
-    if (now - compiled->taken < SLICE && elapsed >= 0.0) /* clocks are set back, too */
+    if (now - compiled->taken < SLICE && now >= compiled->taken) /* clocks are set back, too */
         return 0;
     compiled->taken = now;
     compiled->late = 1;
@@ -186,22 +177,23 @@ static int finish_call(Compiled *compiled, const double *x, int value)
     return -1;
 }
 
-/* An evaluation with m, which may be a guess: a fresh fvec, and what the function returned; NULL
- * with an exception, or without one where the function has failed. */
+/* An evaluation with m, which may be a guess: a fresh fvec, zeros where the function has failed,
+ * and what it returned; NULL with an exception. */
 static PyArrayObject *evaluate(Compiled *compiled, const double *x, npy_intp m, int iflag,
                                int *value)
 {
     PyArrayObject *fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);
-    int status;
 
     if (fvec == NULL || (compiled->n == 0 && !compiled->tells_m))
         return fvec;
     leastsq_compiled_enter(compiled);
     *value = call(compiled, (int)m, (int)compiled->n, x, PyArray_DATA(fvec), iflag);
-    status = finish_call(compiled, x, *value);
+    finish_call(compiled, x, *value);
     leastsq_compiled_leave(compiled);
-    if (status < 0 || compiled->interrupted)
+    if (compiled->interrupted)
         Py_CLEAR(fvec);
+    else if (compiled->value < 0) /* it may have written some */
+        memset(PyArray_DATA(fvec), 0, (size_t)PyArray_NBYTES(fvec));
     return fvec;
 }
 
@@ -212,8 +204,8 @@ PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x)
 
     if (compiled->tells_m) {
         fvec = evaluate(compiled, x, m, 0, &m);
-        if (fvec == NULL)
-            return NULL;
+        if (fvec == NULL || compiled->value < 0)
+            return fvec;
     }
     if (fvec == NULL || PyArray_SIZE(fvec) != m) { /* nothing has been guessed, or wrongly */
         int value;

@@ -36,8 +36,7 @@ typedef struct {
     int value;               /* the negative one that it has returned, or 0 */
     int interrupted;         /* an exception is set */
     int late;                /* it is time to return to Python, which reports */
-    int calls_left;          /* to the next look at the clock */
-    double looked, taken;    /* seconds: when that was, and when the GIL was taken */
+    double taken;            /* when the GIL was, in seconds */
     PyThreadState *thread;
     PyObject *keep;          /* what owns the memory, a list */
 } Compiled;
@@ -64,8 +63,8 @@ void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem);
 void leastsq_compiled_enter(Compiled *compiled);
 void leastsq_compiled_leave(Compiled *compiled);
 
-/* The first evaluation, which finds m: a fresh fvec, zeros of a function of C's if n = 0; NULL with
- * an exception, or without one where the function has failed. */
+/* The first evaluation, which finds m: a fresh fvec, zeros where the function has failed, or is C's
+ * and n = 0; NULL with an exception. */
 PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x);
 
 /* The residual or the Jacobian at x, where the residual is fvec; 0, or -1: value or interrupted

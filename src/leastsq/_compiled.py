@@ -37,12 +37,19 @@ class Kind(Protocol):
         """Return what the core calls, with its arguments; rows are those of many problems."""
 
     def writable(
-        self, args: tuple[Any, ...], dfun: object, transposed: bool
+        self, args: tuple[Any, ...], dfun: object, transposed: bool, rows: int
     ) -> tuple[Any, ...]:
-        """Return args with which Python may call the function."""
+        """Return args, the first of which are rows, with which Python may call the function."""
 
     def explain(
-        self, value: int, x: Vector, args: tuple[Any, ...], m: int, dfun: object, transposed: bool
+        self,
+        value: int,
+        x: Vector,
+        args: tuple[Any, ...],
+        m: int,
+        dfun: object,
+        transposed: bool,
+        rows: int = 0,
     ) -> int:
         """Return the negative value that has stopped a solve, or raise what it stands for.
 

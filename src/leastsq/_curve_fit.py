@@ -253,18 +253,17 @@ def _functions(
     f: Model, jac: Any, xdata: Any, ydata: Array, sigma: Any, transposed: bool
 ) -> tuple[Callable[[Array], Any], Any]:
     """Return the residual and its Jacobian; they can be pickled if f and jac can."""
-    sigma = None if sigma is None else np.asarray(sigma)
     residual: Callable[..., Any] = _minpack.model_residual
     jacobian: Callable[..., Any] = _scaled_jacobian
     transform: Any = None
-    if sigma is None:
-        jacobian = _jacobian
-    elif sigma.size == 1 or sigma.shape == (ydata.size,):
-        transform = 1.0 / sigma
-    elif sigma.shape == (ydata.size, ydata.size):
-        residual, jacobian, transform = _whitened, _whitened_jacobian, _factor(sigma)
-    else:
-        raise ValueError("`sigma` has incorrect shape.")
+    if sigma is not None:
+        sigma = np.asarray(sigma)
+        if sigma.size == 1 or sigma.shape == (ydata.size,):
+            transform = 1.0 / sigma
+        elif sigma.shape == (ydata.size, ydata.size):
+            residual, jacobian, transform = _whitened, _whitened_jacobian, _factor(sigma)
+        else:
+            raise ValueError("`sigma` has incorrect shape.")
     if callable(jac):
         name = getattr(jac, "__name__", "jac")
         jac = functools.partial(jacobian, jac, xdata, transform, transposed)
@@ -297,20 +296,16 @@ def _whitened(f: Model, xdata: Any, ydata: Array, factor: Matrix, p: Array) -> A
     return _minpack.whiten(factor, rows, 1)
 
 
-def _jacobian(
-    jac: Model, xdata: Any, transform: None, transposed: bool, p: Array
-) -> npt.ArrayLike:
-    """Return the Jacobian as it is."""
-    return jac(xdata, *p)
-
-
 def _scaled_jacobian(
-    jac: Model, xdata: Any, transform: Array, transposed: bool, p: Array
-) -> Array:
-    """Return the Jacobian over the uncertainties."""
+    jac: Model, xdata: Any, transform: Array | None, transposed: bool, p: Array
+) -> npt.ArrayLike:
+    """Return the Jacobian over the uncertainties, if there are any."""
+    matrix = jac(xdata, *p)
+    if transform is None:
+        return matrix
     factors = transform if transposed else transform[..., None]
-    matrix: Array = factors * np.asarray(jac(xdata, *p))
-    return matrix
+    scaled: Array = factors * np.asarray(matrix)
+    return scaled
 
 
 def _whitened_jacobian(

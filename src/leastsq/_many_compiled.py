@@ -48,7 +48,7 @@ class Compiled(Run):
     def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         choice = self.options
         args = super().arguments(tile, problem)
-        return self.kind.writable(args, choice.dfun, choice.transposed)
+        return self.kind.writable(args, choice.dfun, choice.transposed, len(tile.data))
 
     def find_m(self, tile: Tile, part: Results, report: Report) -> int:
         if self.kind.finds_m:
@@ -96,6 +96,8 @@ class Compiled(Run):
         choice = self.options
         args = super().arguments(tile, problem)
         try:
-            self.kind.explain(value, x, args, self.m, choice.dfun, choice.transposed)
+            self.kind.explain(
+                value, x, args, self.m, choice.dfun, choice.transposed, len(tile.data)
+            )
         except Exception as error:
             self.keep(tile, problem, error)

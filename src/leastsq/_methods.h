@@ -42,6 +42,10 @@ PyObject *leastsq_py_batch_stop(PyObject *self, PyObject *batch);
  * MemoryError, and the memory is freed. */
 PyObject *leastsq_new_capsule(void *memory, const char *name, PyCapsule_Destructor destructor);
 
+/* The exception that is set, which is no longer; and sets one, whose reference it takes. */
+PyObject *leastsq_take_exception(void);
+void leastsq_set_exception(PyObject *error);
+
 /* 0, or -1 with a TypeError where a method has got another number of arguments. */
 int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted);
 

@@ -28,6 +28,32 @@ PyObject *leastsq_new_capsule(void *memory, const char *name, PyCapsule_Destruct
     return capsule;
 }
 
+PyObject *leastsq_take_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *error, *traceback;
+
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(error, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return error;
+#endif
+}
+
+void leastsq_set_exception(PyObject *error)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(error);
+#else
+    PyErr_Restore(Py_NewRef(Py_TYPE(error)), error, PyException_GetTraceback(error));
+#endif
+}
+
 /* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
 PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
 {

@@ -24,7 +24,7 @@ from leastsq._problems import Rows
 __all__ = ["NumbaFunction"]
 
 LAYOUT = 0x1 | 0x2 | 0x100 | 0x400
-"""The flags of an array that its type depends on: C and Fortran order, aligned, writable."""
+"""LEASTSQ_LAYOUT of _compiled.h: C and Fortran order, aligned, writable."""
 INT64_MAX = 2**63 - 1
 MOST_PLANS = 64
 SIZE_CHANGED = "The array returned by a function changed size between calls"
@@ -128,9 +128,11 @@ class NumbaFunction:
             plan.relative_error, functions, args, None,
         )  # fmt: skip
 
-    def writable(self, args: tuple[Any, ...], dfun: Any, transposed: bool) -> tuple[Any, ...]:
-        """Return args, copies of those that a signature wants to write to."""
-        plan = self._planned(args, dfun, transposed, len(args))
+    def writable(
+        self, args: tuple[Any, ...], dfun: Any, transposed: bool, rows: int
+    ) -> tuple[Any, ...]:
+        """Return args, copies of rows that a signature wants to write to."""
+        plan = self._planned(args, dfun, transposed, rows)
         wanted = [
             any(isinstance(kind, types.Array) and kind.mutable for kind in kinds)
             for kinds in zip(*(found.kinds for found in plan.compiled), strict=True)
@@ -141,10 +143,17 @@ class NumbaFunction:
         )
 
     def explain(
-        self, value: int, x: Vector, args: tuple[Any, ...], m: int, dfun: Any, transposed: bool
+        self,
+        value: int,
+        x: Vector,
+        args: tuple[Any, ...],
+        m: int,
+        dfun: Any,
+        transposed: bool,
+        rows: int = 0,
     ) -> NoReturn:
         """Raise what the function raised at x, by calling it from Python."""
-        args = self.writable(args, dfun, transposed)
+        args = self.writable(args, dfun, transposed, rows)
         improper = 0.0, 0.0, 0.0, 1, -1.0, None, None  # each is called once, and looked at
         outcome = _minpack.solve(self.function, x.copy(), args, dfun, transposed, *improper)
         size = outcome[4].size
@@ -194,9 +203,7 @@ def _kind(kind: Any, arg: Any) -> Any:
     """Return what an argument must be to fit: like one of that type, as it was given."""
     if isinstance(kind, types.BaseTuple):
         return [type(arg), *map(_kind, kind, arg)]
-    if isinstance(kind, types.Array):
-        return type(arg), arg.dtype, arg.ndim, arg.flags.num & LAYOUT
-    return type(arg), _dtype(kind)
+    return _fingerprint(arg) if isinstance(kind, types.Array) else (type(arg), _dtype(kind))
 
 
 def _relative_error(result: Any) -> float:

@@ -79,7 +79,7 @@ class PointerFunction:
         )  # fmt: skip
 
     def writable(
-        self, args: tuple[Any, ...], dfun: object, transposed: bool
+        self, args: tuple[Any, ...], dfun: object, transposed: bool, rows: int
     ) -> tuple[Any, ...]:
         """Return args."""
         return args

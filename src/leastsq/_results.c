@@ -1,4 +1,5 @@
 #include "_results.h"
+#include "_methods.h"
 #include "leastsq.h"
 
 #include <float.h>
@@ -8,47 +9,6 @@
 
 /* Edge of the blocks in which a matrix is transposed: both sides of a block fit the L1 cache. */
 enum { BLOCK = 32 };
-
-PyObject *leastsq_take_exception(void)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *error, *traceback;
-
-    PyErr_Fetch(&type, &error, &traceback);
-    PyErr_NormalizeException(&type, &error, &traceback);
-    if (traceback != NULL)
-        PyException_SetTraceback(error, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return error;
-#endif
-}
-
-void leastsq_set_exception(PyObject *error)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    PyErr_SetRaisedException(error);
-#else
-    PyErr_Restore(Py_NewRef(Py_TYPE(error)), error, PyException_GetTraceback(error));
-#endif
-}
-
-int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr)
-{
-#ifdef Py_GIL_DISABLED
-    (void)x;
-    (void)n;
-    (void)descr;
-    return 0;
-#else
-    return Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
-           PyArray_DESCR(x) == descr && PyArray_ISCARRAY(x) &&
-           PyArray_CHKFLAGS(x, NPY_ARRAY_OWNDATA) &&
-           ((PyArrayObject_fields *)x)->weakreflist == NULL;
-#endif
-}
 
 const char leastsq_result[] = "Result from function call"; /* SciPy's words */
 

@@ -21,14 +21,6 @@ PyArrayObject *leastsq_as_array(PyObject *object, const char *what);
 /* The relative error of numbers of an array's type, from which a difference step comes. */
 double leastsq_relative_error(PyArrayObject *array);
 
-/* The exception that is set, which is no longer; and sets one, whose reference it takes. */
-PyObject *leastsq_take_exception(void);
-void leastsq_set_exception(PyObject *error);
-
-/* Whether an array that x was handed out in, made with that type, can serve again: nobody else
- * has it, and it is as it was made; __setstate__ may have given it immutable memory. */
-int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr);
-
 /* Whether a residual's length is one that n parameters can have; 0 with an exception. */
 int leastsq_length_fits(npy_intp m, npy_intp n);
 

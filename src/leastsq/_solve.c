@@ -92,21 +92,15 @@ static int prepare_arrays(UserFunctions *user, const double *x, npy_intp n, Arra
                           double *relative_error)
 {
     npy_intp m;
-    int goes_on = 1;
 
     arrays->fvec = leastsq_first_residual(user, x, n, relative_error);
-    if (arrays->fvec == NULL && !PyErr_Occurred()) {
-        goes_on = 0;
-        m = user->compiled->m;
-        arrays->fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);
-    }
     if (arrays->fvec == NULL || allocate(arrays, n, user->compiled != NULL) < 0)
         return -1;
     m = PyArray_SIZE(arrays->fvec);
     if (user->dfun != NULL && leastsq_jacobian(user, x, PyArray_DATA(arrays->fvec), m, n,
                                                PyArray_DATA(arrays->fjac)) < 0)
         return -1;
-    return goes_on;
+    return !leastsq_has_failed(user);
 }
 
 /* The arguments of solve by their places. */

@@ -32,6 +32,21 @@ void leastsq_release(UserFunctions *user)
     PyMem_Free(user->stack);
 }
 
+int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr)
+{
+#ifdef Py_GIL_DISABLED
+    (void)x;
+    (void)n;
+    (void)descr;
+    return 0;
+#else
+    return Py_REFCNT(x) == 1 && PyArray_NDIM(x) == 1 && PyArray_DIM(x, 0) == n &&
+           PyArray_DESCR(x) == descr && PyArray_ISCARRAY(x) &&
+           PyArray_CHKFLAGS(x, NPY_ARRAY_OWNDATA) &&
+           ((PyArrayObject_fields *)x)->weakreflist == NULL;
+#endif
+}
+
 PyObject *leastsq_call(UserFunctions *user, PyObject *function)
 {
     PyObject *result = PyObject_Vectorcall(

@@ -33,6 +33,10 @@ typedef struct {
 int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObject *args);
 void leastsq_release(UserFunctions *user);
 
+/* Whether an array that x was handed out in, made with that type, can serve again: nobody else
+ * has it, and it is as it was made; __setstate__ may have given it immutable memory. */
+int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr);
+
 /* Puts a fresh p of shape (n, k, 1) into stack[LEASTSQ_POINT]; its numbers, or NULL with an
  * exception. */
 double *leastsq_new_points(UserFunctions *user, npy_intp n, npy_intp k);
@@ -45,9 +49,14 @@ int leastsq_new_point(UserFunctions *user, const double *x, npy_intp n);
 PyObject *leastsq_call(UserFunctions *user, PyObject *function);
 
 /* The first evaluation, which finds m: a fresh fvec, and the relative error of its type; NULL with
- * an exception, or without one where a compiled residual has failed. */
+ * an exception. Whether a compiled residual has failed, leastsq_has_failed says. */
 PyArrayObject *leastsq_first_residual(UserFunctions *user, const double *x, npy_intp n,
                                       double *relative_error);
+
+static inline int leastsq_has_failed(const UserFunctions *user)
+{
+    return user->compiled != NULL && user->compiled->value < 0;
+}
 
 /* What a vectorized func or dfun returns for stack[LEASTSQ_POINT], as contiguous doubles of exactly
  * that shape, or NULL with an exception. */
