@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -106,6 +110,22 @@ class RaisesAt:
         if self.calls == self.call:
             raise self.exception
         return self.function(x)
+
+
+def interrupt(run: Callable[[], object], after: float, within: float) -> None:
+    """Send SIGINT to a run after so many seconds; it must end within so many more."""
+    sent: list[float] = []
+
+    def send() -> None:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, send)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    timer.cancel()
+    assert time.monotonic() - sent[0] < within
 
 
 def raised(*args: object, **options: object) -> Exception:

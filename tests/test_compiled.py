@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import pickle
 import re
-import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from decays import DATA, START, T, check
 from pointers import BOTH, INT, POINTER, RESIDUAL, called_from_python, kinds
 from programs import STRICT, need, run
 from reference import assert_same
-from support import Array
+from support import Array, interrupt
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
 
@@ -209,11 +206,6 @@ def test_an_interrupt(c: ctypes.CDLL, many: bool) -> None:
     state = np.zeros((1, 1))
     options = {"maxfev": 2**31 - 1, "ftol": 0.0, "xtol": 0.0}
     compiled = CompiledResidual(c.slow, 1, data=None if many else state)
-    sent = []
-
-    def interrupt() -> None:
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
 
     def solve() -> None:
         while True:
@@ -222,11 +214,7 @@ def test_an_interrupt(c: ctypes.CDLL, many: bool) -> None:
             else:
                 leastsq(compiled, [1e300], full_output=True, **options)
 
-    timer = threading.Timer(0.3, interrupt)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        solve()
-    assert time.monotonic() - sent[0] < 1.0
+    interrupt(solve, after=0.3, within=1.0)
 
 
 def test_progress_that_has_enough(c: ctypes.CDLL) -> None:

@@ -19,7 +19,7 @@ from decays import DATA, START, K, both, decay
 from elsewhere import killed_decay, nested_decay, slow_decay
 from engines import executor, loky, processes, processes_of_ours, threads
 from reference import assert_same
-from support import Array
+from support import Array, interrupt
 
 from leastsq import leastsq_many
 
@@ -145,18 +145,10 @@ def test_an_interrupt(engine: tuple[Any, bool]) -> None:
     options = {"data": DATA, "args": args, "vectorized": vectorized, "chunksize": 2}
 
     def run(workers: object) -> None:
-        sent = []
-
-        def interrupt() -> None:
-            sent.append(time.monotonic())
-            os.kill(os.getpid(), signal.SIGINT)
-
-        timer = threading.Timer(1.5, interrupt)
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
+        def fit() -> None:
             leastsq_many(slow_decay, START, **options, workers=workers)
-        timer.cancel()
-        assert time.monotonic() - sent[0] < 5.0
+
+        interrupt(fit, after=1.5, within=5.0)
 
     if callable(workers):
         with workers() as through:

@@ -7,7 +7,6 @@ import pickle
 import subprocess
 import sys
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,17 +15,15 @@ import pytest
 from asking import asks
 from decays import DATA, START, T
 from engines import assert_equal
-from reference import assert_same, missing
+from programs import need_modules
+from reference import assert_same
 from support import Array
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
 
 pytestmark = asks
 
-if find_spec("numba") is None:
-    if sys.version_info < (3, 14):
-        missing("numba")
-    pytest.skip("numba has no wheels for this Python", allow_module_level=True)
+need_modules("numba")
 
 from numba import jit, njit, objmode  # noqa: E402
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
 from asking import asks
 from mgh import RUNS, Run
-from reference import assert_same, missing
+from programs import need_modules
+from reference import assert_same
 from support import Array, but_cov, scipy_leastsq
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
@@ -19,10 +18,7 @@ from leastsq.minpack import enorm
 
 pytestmark = asks
 
-if find_spec("numba") is None:
-    if sys.version_info < (3, 14):
-        missing("numba")
-    pytest.skip("numba has no wheels for this Python", allow_module_level=True)
+need_modules("numba")
 
 import mgh_numba  # noqa: E402
 import mgh_numba_jacobians  # noqa: E402

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any
 
@@ -16,17 +12,15 @@ import numpy as np
 import pytest
 from asking import asks
 from engines import assert_equal
-from reference import assert_same, missing
-from support import Array
+from programs import need_modules
+from reference import assert_same
+from support import Array, interrupt
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
 
 pytestmark = asks
 
-if find_spec("numba") is None:
-    if sys.version_info < (3, 14):
-        missing("numba")
-    pytest.skip("numba has no wheels for this Python", allow_module_level=True)
+need_modules("numba")
 
 from numba import njit, objmode  # noqa: E402
 
@@ -291,17 +285,7 @@ def test_interrupts(solve: Any) -> None:
     """Calls that become slow, and Python inside."""
     leastsq(CompiledResidual(slow_later), np.ones(2), (np.array([0, 10**9]),))
     leastsq(CompiledResidual(pausing), [1.0], (T,))
-    sent = []
-
-    def interrupt() -> None:
-        sent.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Timer(0.3, interrupt)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        solve()
-    assert time.monotonic() - sent[0] < 5.0
+    interrupt(solve, after=0.3, within=5.0)
 
 
 @njit

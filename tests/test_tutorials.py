@@ -30,12 +30,7 @@ PROGRAMS = {"cc", "gfortran"}
 def need_all(names: list[str]) -> None:
     """Skip without one of these programs and modules; fail in CI."""
     for name in names:
-        if name in PROGRAMS:
-            need(name)
-        elif name == "numba" and find_spec(name) is None and sys.version_info >= (3, 14):
-            pytest.skip("numba has no wheels for this Python")
-        else:
-            need_modules(name)
+        (need if name in PROGRAMS else need_modules)(name)
 
 
 @pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
