@@ -18,6 +18,7 @@ NEEDED = {
     "c_residual": ["cc"],
     "cluster": ["distributed"],
     "cython_residual": ["Cython", "cc"],
+    "first_fit": ["matplotlib"],
     "fortran_residual": ["gfortran"],
     "image_cube": ["dask", "distributed"],
     "localisation": ["numba"],
