@@ -1,18 +1,32 @@
-"""One expensive residual over a cluster: ask for points, let the cluster compute, tell.
+"""One expensive residual over a cluster
+=====================================
+
+Where the model is a simulation that takes minutes or hours, the time of a fit is that of its
+simulations, and they should run at the same time, on other machines. A difference Jacobian gives
+the occasion: for N parameters it needs the residual at N points, which do not depend on one
+another.
+
+``LevenbergMarquardt`` is the solver without the loop around it. It is asked for the points at which
+it wants the residual, and told the values, in any order and at any time. In between the program
+does what it likes: here it sends the points to a cluster by way of Dask.
 
 Run it as ``python cluster.py``; it needs distributed.
-
-A difference Jacobian asks for N points at once; whichever answer comes first is told first.
 """
 
-# %% A residual that takes its time: a simulation of two coupled decays in small steps.
 import numpy as np
 import numpy.typing as npt
+from distributed import Client, LocalCluster, as_completed
 
 from leastsq import LevenbergMarquardt, leastsq
 
 Array = npt.NDArray[np.float64]
 
+# %%
+# A residual that takes its time
+# ------------------------------
+# Two states decay into one another, and the second one to nothing. A sum of both is sampled 40
+# times. The simulation has 2000 small steps in Python; imagine a longer one. There are four
+# parameters: two rates, and the states at the beginning.
 STEPS, SAMPLES = 2000, 40
 TRUTH = np.array([1.5, 0.7, 2.0, 0.3])
 START = [1.0, 1.0, 1.0, 1.0]
@@ -29,7 +43,8 @@ def simulated(p: Array) -> Array:
     return seen[:: STEPS // SAMPLES]
 
 
-MEASURED = simulated(TRUTH) + 0.002 * np.random.default_rng(5).standard_normal(SAMPLES)
+MEASURED = simulated(TRUTH)
+MEASURED += 0.002 * np.random.default_rng(5).standard_normal(SAMPLES)
 
 
 def residual(p: Array) -> Array:
@@ -37,27 +52,60 @@ def residual(p: Array) -> Array:
     return simulated(p) - MEASURED
 
 
-# %% The cluster, here two processes of this machine.
+# %%
+# The loop
+# --------
+# ``LevenbergMarquardt`` gets the start and the number of residuals, as there is no function that
+# could tell it. ``solve.ask()`` returns a list of points: the start, then four points for a
+# Jacobian or one for a trial step, and ``None`` at the end. All of them are submitted at once.
+#
+# ``as_completed`` yields the answers as they arrive, and each is told at once, together with the
+# point that it belongs to. When the last one is there, the next ``ask`` returns new points.
+#
+# ``pure=False`` makes Dask run what it is given, rather than look for a result of the same function
+# with the same argument. A simulation that failed raises at ``future.result()``; as the solver
+# waits, the program may submit that point again.
+def fit(client: Client) -> LevenbergMarquardt:
+    """Fit with residuals that the cluster computes; return the finished solve."""
+    solve = LevenbergMarquardt(START, SAMPLES)
+    while (points := solve.ask()) is not None:
+        futures = {client.submit(residual, point, pure=False): point for point in points}
+        for future in as_completed(futures):
+            solve.tell([futures[future]], [future.result()])
+    return solve
+
+
+# %%
+# Here and there, the same bits
+# -----------------------------
+# The cluster is made of two processes of this machine; for a real one ``Client`` gets the address
+# of its scheduler. ``solve.result()`` returns what ``leastsq`` does with ``full_output``.
+#
+# The order in which answers come is different each time, but the result is not. It has the same
+# bits as that of ``leastsq``, which calls the residual here, one point after the other.
 def main() -> None:
     """Fit over the cluster, and here: the same bits."""
-    from distributed import Client, LocalCluster, as_completed
-
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
-        solve = LevenbergMarquardt(START, SAMPLES)
-        while (points := solve.ask()) is not None:
-            futures = {client.submit(residual, point, pure=False): point for point in points}
-            for future in as_completed(futures):
-                solve.tell([futures[future]], [future.result()])
-    x, _, infodict, message, _ = solve.result()
+        x, _, infodict, message, _ = fit(client).result()
     print(message)
     print("parameters", x, "after", infodict["nfev"], "simulations")
     here, _, _, _, _ = leastsq(residual, START, full_output=True)
+    print("the same bits:", x.tobytes() == here.tobytes())
     assert x.tobytes() == here.tobytes()
     assert np.allclose(residual(x), 0.0, atol=0.01)
 
 
-if __name__ == "__main__":  # each process of the cluster reads this file
+# %%
+# Each process of the cluster reads this file, and must not start the fit again. So the call is made
+# only where the file is run as the program.
+if __name__ == "__main__":
     main()
+
+# %%
+# With ``leastsq(residual, START, workers=client.get_executor().map)`` the points of a Jacobian go
+# to the cluster too, and the loop is not needed. Ask and tell are for where it has something of its
+# own to do: submitting again what has failed, or saving the solve, see :doc:`checkpoints`. For many
+# fits that are short, :doc:`image_cube` sends whole fits.
