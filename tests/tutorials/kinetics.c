@@ -17,7 +17,7 @@ static double step(double s, double h, const double *x)
     return s + h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4);
 }
 
-/* p: pointers to m measured values and to the m times at which they were, the first of them 0. */
+/* p points to two arrays: m measured values, and their m times, of which the first is 0. */
 int residual(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {
     const double *const *arrays = p, *measured = arrays[0], *t = arrays[1];

@@ -4,8 +4,8 @@
 from libc.math cimport exp
 
 
-# api: __pyx_capi__ has it then, as a PyCapsule. p is pointers to the m measured values and to the
-# response, x amplitude, lifetime in channels and background.
+# api puts it into __pyx_capi__, as a PyCapsule. p points to two arrays, the m measured
+# values and the response; x is amplitude, lifetime in channels and background.
 cdef api int residual(
     void *p, int m, int n, const double *x, double *fvec, int iflag
 ) noexcept nogil:

@@ -12,7 +12,7 @@ contains
     !> Write what is asked for; a negative result stops the solve.
     integer(c_int) function residual(p, m, n, x, fvec, fjac, ldfjac, iflag) &
         result(status) bind(c, name="residual")
-        type(c_ptr), value, intent(in) :: p !! pointers to the measured values and to their times
+        type(c_ptr), value, intent(in) :: p !! pointers to measured values and their times
         integer(c_int), value, intent(in) :: m !! number of measured values
         integer(c_int), value, intent(in) :: n !! number of parameters, 4
         real(c_double), intent(in) :: x(n) !! parameters
