@@ -18,12 +18,16 @@ NEEDED = {
     "c_residual": ["cc", "matplotlib"],
     "cluster": ["distributed"],
     "cython_residual": ["Cython", "cc", "matplotlib"],
+    "failing_fits": ["matplotlib"],
     "first_fit": ["matplotlib"],
     "fortran_residual": ["gfortran", "matplotlib"],
+    "from_scipy": ["lmfit", "scipy"],
     "image_cube": ["dask", "distributed", "matplotlib"],
+    "jacobian": ["matplotlib"],
     "localisation": ["matplotlib", "numba"],
     "spectral_cube": ["matplotlib", "numba"],
     "unequal_lengths": ["matplotlib"],
+    "weights": ["matplotlib"],
 }
 PROGRAMS = {"cc", "gfortran"}
 """Those that are no Python modules."""
