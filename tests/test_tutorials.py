@@ -25,11 +25,13 @@ NEEDED = {
     "image_cube": ["dask", "distributed", "matplotlib"],
     "jacobian": ["matplotlib"],
     "localisation": ["matplotlib", "numba"],
+    "many_fits": ["matplotlib"],
+    "native_programs": ["cc", "c++", "gfortran", "Cython"],
     "spectral_cube": ["matplotlib", "numba"],
     "unequal_lengths": ["matplotlib"],
     "weights": ["matplotlib"],
 }
-PROGRAMS = {"cc", "gfortran"}
+PROGRAMS = {"cc", "c++", "gfortran"}
 """Those that are no Python modules."""
 
 
