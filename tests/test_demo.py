@@ -2,13 +2,16 @@
 
 import dataclasses
 import doctest
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from programs import need_modules
 
 from leastsq import leastsq
 from leastsq._nist import MISRA1A, THURBER, DataSet
@@ -69,7 +72,7 @@ def test_digits_of_agreement() -> None:
 
 def test_main_prints_what_it_fitted(capsys: pytest.CaptureFixture[str]) -> None:
     """The numbers on the page are those of a solve made here."""
-    assert demo.main() == 0
+    assert demo.compare() == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     table = [line.split() for line in lines]
@@ -102,21 +105,21 @@ def test_main_prints_what_it_fitted(capsys: pytest.CaptureFixture[str]) -> None:
 @BOTH
 def test_main_fails_on_a_changed_datum(data: DataSet, capsys: pytest.CaptureFixture[str]) -> None:
     """A change of a few parts in 10^4 of one observation is noticed."""
-    assert demo.main([perturbed(data, 3, 0.01)]) == 1
+    assert demo.compare([perturbed(data, 3, 0.01)]) == 1
     assert "NOT every parameter agrees" in capsys.readouterr().out
 
 
 def test_main_fails_if_any_set_does(capsys: pytest.CaptureFixture[str]) -> None:
     """A good last set does not hide a bad first one."""
-    assert demo.main([perturbed(MISRA1A, 0, 0.01), THURBER]) == 1
-    assert demo.main([MISRA1A]) == 0
+    assert demo.compare([perturbed(MISRA1A, 0, 0.01), THURBER]) == 1
+    assert demo.compare([MISRA1A]) == 0
     assert "NOT" in capsys.readouterr().out
 
 
 def test_main_fails_on_nan(capsys: pytest.CaptureFixture[str]) -> None:
     """No number is not six digits."""
     data = dataclasses.replace(MISRA1A, certified=np.array([np.nan, 5.5015643181e-4]))
-    assert demo.main([data]) == 1
+    assert demo.compare([data]) == 1
     assert "nan" in capsys.readouterr().out
 
 
@@ -137,3 +140,47 @@ def test_docstrings() -> None:
     results = doctest.testmod(demo)
     assert results.attempted >= 2
     assert results.failed == 0
+
+
+def test_plot_draws_the_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The picture shows the data, the fits and the residuals; the report stays the same."""
+    need_modules("matplotlib")
+    assert demo.main([]) == 0
+    report = capsys.readouterr().out
+    assert demo.main(["--plot", str(tmp_path / "fit.png")]) == 0
+    assert capsys.readouterr().out == f"{report}drawn to {tmp_path / 'fit.png'}\n"
+    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+    # Of a picture in words the markers can be counted: each observation twice.
+    assert demo.main(["--plot", str(tmp_path / "fit.svg")]) == 0
+    picture = (tmp_path / "fit.svg").read_text()
+    samples = MISRA1A.x.size + THURBER.x.size
+    assert picture.count("<use ") >= 2 * samples
+
+
+@pytest.mark.parametrize(("name", "complaint"), [
+    ("fit.xyz", "must end with one of .*[.]png"),
+    ("fit", "must end with one of"),
+    ("none/fit.png", "there is no directory none"),
+    ("folder.png", "is a directory"),
+])  # fmt: skip
+def test_plot_is_refused_before_any_fit(
+    name: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    need_modules("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    Path("folder.png").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        demo.main(["--plot", name])
+    output = capsys.readouterr()
+    assert (caught.value.code, output.out) == (2, "")
+    assert re.search(f"--plot {name}: .*{complaint}", output.err)
+
+
+def test_plot_without_matplotlib(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    with pytest.raises(SystemExit):
+        demo.main(["--plot", "fit.png"])
+    assert "needs matplotlib: pip install 'leastsq[plot]'" in capsys.readouterr().err

@@ -1,17 +1,23 @@
-"""``python -m leastsq``: fit two of NIST's reference data sets, compare with the certificates."""
+"""``python -m leastsq``: fit two of NIST's reference data sets, compare with the certificates.
 
+``--plot FILE`` draws them.
+"""
+
+import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from leastsq import leastsq
+from leastsq import _nist_plot, leastsq
 from leastsq._nist import MISRA1A, THURBER, DataSet
 
-__all__ = ["Fit", "digits_of_agreement", "fit", "main", "report"]
+__all__ = ["Fit", "compare", "digits_of_agreement", "fit", "main", "report"]
 
 TOLERANCE = 1e-14
 """For ftol and xtol."""
@@ -160,13 +166,17 @@ def report(data: DataSet, found: Fit) -> str:
     return "\n".join(lines)
 
 
-def main(datasets: Sequence[DataSet] = (MISRA1A, THURBER)) -> int:
+def compare(
+    datasets: Sequence[DataSet] = (MISRA1A, THURBER), picture: Path | None = None
+) -> int:
     """Fit each data set and print how it compares with NIST's certificate.
 
     Parameters
     ----------
     datasets : sequence of DataSet, optional
         What to fit.
+    picture : Path, optional
+        Where to draw the fits and their residuals; needs matplotlib.
 
     Returns
     -------
@@ -182,7 +192,58 @@ def main(datasets: Sequence[DataSet] = (MISRA1A, THURBER)) -> int:
     good = all(bool(np.all(found.digits >= REQUIRED_DIGITS)) for found in fits)
     verdict = "every parameter agrees" if good else "NOT every parameter agrees"
     print(f"{verdict} with NIST's certified value to {REQUIRED_DIGITS} digits or more")
+    if picture is not None:
+        parameters = [found.x for found in fits]
+        _nist_plot.draw(list(zip(datasets, parameters, strict=True)), picture)
+        print(f"drawn to {picture}")
     return 0 if good else 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The options; those of the command line by default.
+
+    Returns
+    -------
+    int
+        Exit status, as of `compare`.
+
+    Raises
+    ------
+    SystemExit
+        With status 2, if there is an unknown option or the picture could not be drawn.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m leastsq",
+        description="Fit two of NIST's reference data sets and compare with the certified values.",
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE",
+                        help="draw the fits and their residuals, too: PNG, PDF, SVG ... by the "
+                             "name's end; needs matplotlib")  # fmt: skip
+    picture = parser.parse_args(arguments).plot
+    if picture is not None:
+        complaint = _cannot_draw(picture)
+        if complaint:
+            parser.error(f"--plot {picture}: {complaint}")
+    return compare(picture=picture)
+
+
+def _cannot_draw(picture: Path) -> str:
+    """Say why a picture could not be drawn there; empty if it can."""
+    if find_spec("matplotlib") is None:
+        return "needs matplotlib: pip install 'leastsq[plot]'"
+    suffixes = _nist_plot.supported_suffixes()
+    if picture.suffix.lower() not in suffixes:
+        return f"the name must end with one of {', '.join(suffixes)}"
+    if picture.is_dir():
+        return "is a directory"
+    if not picture.parent.is_dir():
+        return f"there is no directory {picture.parent}"
+    return ""
 
 
 if __name__ == "__main__":

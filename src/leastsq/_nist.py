@@ -22,6 +22,8 @@ class DataSet:
         NIST's name of the data set.
     about : str
         What was measured.
+    x_label, y_label : str
+        What predictor and observations are.
     formula : str
         The model as NIST writes it.
     model : callable
@@ -45,6 +47,8 @@ class DataSet:
 
     name: str
     about: str
+    x_label: str
+    y_label: str
     formula: str
     model: Callable[[Vector, Vector], Vector]
     x: Vector
@@ -72,6 +76,8 @@ def _rational_cubic(b: Vector, x: Vector) -> Vector:
 MISRA1A = DataSet(
     name="Misra1a",
     about="dental research: adsorbed volume against pressure (Misra, 1978)",
+    x_label="pressure",
+    y_label="adsorbed volume",
     formula="y = b1 (1 - exp(-b2 x))",
     model=_saturation,
     x=np.array([
@@ -91,6 +97,8 @@ MISRA1A = DataSet(
 THURBER = DataSet(
     name="Thurber",
     about="semiconductor electron mobility against the logarithm of density (Thurber, 1979)",
+    x_label="logarithm of density",
+    y_label="electron mobility",
     formula="y = (b1 + b2 x + b3 x^2 + b4 x^3) / (1 + b5 x + b6 x^2 + b7 x^3)",
     model=_rational_cubic,
     x=np.array([
