@@ -6,14 +6,17 @@ import doctest
 import importlib
 import importlib.metadata
 import importlib.resources
+import inspect
 import json
 import pkgutil
+import pydoc
 import re
 import subprocess
 import sys
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 from reference import bundled, missing
@@ -229,6 +232,37 @@ def test_system_build_says_what_it_has_not() -> None:
     assert func.calls == 0
     without = {"callback": None, "workers": None, "vectorized": 0}
     assert leastsq.leastsq(func, START, **without)[1] == 1
+
+
+# Help
+
+
+PUBLIC = [leastsq, *(vars(leastsq)[name] for name in leastsq.__all__ if name != "__version__")]
+METHODS = [LevenbergMarquardt.tell, leastsq.LeastsqManyResult.standard_errors]
+BLOCKS = [getattr(leastsq.minpack, name) for name in leastsq.minpack.__all__]
+
+
+@pytest.mark.parametrize("item", PUBLIC + METHODS + BLOCKS, ids=lambda item: item.__name__)
+def test_help_opens_with_what_it_does(item: Any) -> None:
+    """The signature is one line of names and defaults; types stay for type checkers."""
+    summary = (inspect.getdoc(item) or "").partition("\n")[0]
+    assert re.match("[A-Z].*[.:]$", summary)
+    if item in (leastsq.minpack, leastsq.InfoDict, leastsq.OptimizeWarning):
+        return
+    signature = str(inspect.signature(item))
+    assert "->" not in signature
+    assert ": " not in signature
+    shown = pydoc.plaintext.document(item).splitlines()
+    assert any(line.endswith(f"{item.__name__}{signature}") for line in shown[:3])
+    if inspect.isfunction(item):
+        assert shown[1].strip() == summary
+        assert get_type_hints(item)["return"]
+
+
+def test_the_module_is_a_map() -> None:
+    """Each public name stands in the package's docstring."""
+    told = inspect.getdoc(leastsq) or ""
+    assert [name for name in leastsq.__all__ if f"`{name}`" not in told] == ["__version__"]
 
 
 # Examples

@@ -1,8 +1,27 @@
 """Nonlinear least squares by Levenberg-Marquardt, with the bits of MINPACK.
 
-`leastsq` has the signature and the results of `scipy.optimize.leastsq`. The module `minpack`
-offers its building blocks on NumPy arrays; `get_include` and `get_library_dir` tell other packages
-where the C and Fortran library is.
+One fit:
+
+- `leastsq` takes a function of residuals; it is `scipy.optimize.leastsq`, several times as fast.
+- `curve_fit` takes a model and data; it is `scipy.optimize.curve_fit` for method 'lm'.
+- `LevenbergMarquardt` asks for residuals, which are computed elsewhere, and can be pickled.
+
+Many fits:
+
+- `leastsq_many` fits every pixel, spectrum or spot; it returns a `LeastsqManyResult`.
+
+Residuals without Python:
+
+- `CompiledResidual` is one of C, Fortran, Cython or numba, for `leastsq` and `leastsq_many`.
+
+For methods and programs of your own:
+
+- `minpack` has the building blocks (enorm, qrfac, qrsolv, lmpar, covar, chkder) on NumPy arrays.
+- `get_include` and `get_library_dir`, and the command ``leastsq-config``, tell compilers where the
+  C and Fortran library is; `cython_leastsq` is for ``cimport``.
+- `show_config` prints versions and how the package was built.
+
+What these hand out or take: `IntermediateResult`, `InfoDict`, `OptimizeWarning`.
 """
 
 from leastsq import minpack
@@ -15,6 +34,7 @@ from leastsq._leastsq import leastsq
 from leastsq._many import leastsq_many
 from leastsq._many_result import LeastsqManyResult
 from leastsq._outcome import InfoDict
+from leastsq._signatures import hide_types
 
 __all__ = [
     "CompiledResidual",
@@ -32,3 +52,6 @@ __all__ = [
     "minpack",
     "show_config",
 ]
+
+hide_types(globals()[name] for name in __all__)
+hide_types(getattr(minpack, name) for name in minpack.__all__)

@@ -76,7 +76,7 @@ class LevenbergMarquardt:
 
     See Also
     --------
-    leastsq : calls a function; with a callback, in parallel or vectorized if told so.
+    leastsq : Calls a function; with a callback, in parallel or vectorized if told so.
 
     Notes
     -----

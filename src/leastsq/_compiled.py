@@ -7,7 +7,7 @@ from leastsq._checks import Vector, as_c_int, require_bundled
 from leastsq._pointers import PointerFunction
 from leastsq._problems import Rows
 
-__all__ = ["CompiledResidual", "is_numba"]
+__all__ = ["CompiledResidual", "is_numba", "require_no_python"]
 
 
 class Kind(Protocol):
@@ -97,6 +97,11 @@ class CompiledResidual:
     NotImplementedError
         If leastsq was built on the system's MINPACK.
 
+    See Also
+    --------
+    leastsq : Takes it in place of func.
+    leastsq_many : The same; there a numba function is taken as it is.
+
     Notes
     -----
     Pointers cannot be sent to other processes: workers are threads. Those share data; of args each
@@ -155,21 +160,22 @@ class CompiledResidual:
             return CompiledResidual, (self.function, self.kind.m or None)
         raise TypeError("a pointer cannot cross processes; a numba function can")
 
-    def require_no_python(
-        self, dfun: object, vectorized: object, workers: object = None
-    ) -> None:
-        """Refuse what needs Python."""
-        if dfun is not None:
-            self.kind.refuse_dfun(dfun)
-        if vectorized:
-            raise ValueError(
-                "vectorized=True cannot go with a CompiledResidual, called with one point at a time"
-            )
-        if workers is not None:
-            raise TypeError(
-                "workers cannot go with a CompiledResidual in leastsq: its differences need no "
-                "Python and are taken here; it cannot cross processes where it is a pointer"
-            )
+
+def require_no_python(
+    func: CompiledResidual, dfun: object, vectorized: object, workers: object = None
+) -> None:
+    """Refuse what would need Python beside a compiled func."""
+    if dfun is not None:
+        func.kind.refuse_dfun(dfun)
+    if vectorized:
+        raise ValueError(
+            "vectorized=True cannot go with a CompiledResidual, called with one point at a time"
+        )
+    if workers is not None:
+        raise TypeError(
+            "workers cannot go with a CompiledResidual in leastsq: its differences need no "
+            "Python and are taken here; it cannot cross processes where it is a pointer"
+        )
 
 
 def is_numba(function: object) -> bool:

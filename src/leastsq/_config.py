@@ -42,12 +42,7 @@ def _directory_of(folder: str, name: str) -> str:
 
 
 def show_config() -> None:
-    """Print versions, compiler, flags, whose MINPACK this is, and the instruction set in force.
-
-    Returns
-    -------
-    None
-    """
+    """Print versions, compiler, flags, whose MINPACK this is, and the instruction set in force."""
     built = _minpack.build_config()
     rows = {
         "leastsq": __version__,

@@ -149,6 +149,12 @@ def curve_fit(
     RuntimeWarning
         If the solve ended where something is not finite.
 
+    See Also
+    --------
+    leastsq : Takes a residual instead of a model.
+    leastsq_many : Fits many curves.
+    scipy.optimize.curve_fit : Has bounds and other methods.
+
     Examples
     --------
     >>> import numpy as np

@@ -48,18 +48,30 @@ class IntermediateResult:
     """Where a solve stands after an accepted step.
 
     A callback of `leastsq` whose only parameter is ``intermediate_result`` gets it.
+
+    Attributes
+    ----------
+    x : ndarray, shape (N,)
+        The point reached.
+    fun : ndarray, shape (M,)
+        The residual there.
+    cost : float
+        Half the sum of its squares.
+    nit : int
+        Accepted steps so far.
+    nfev : int
+        Points at which func was evaluated so far.
+
+    See Also
+    --------
+    leastsq : Calls the callback.
     """
 
     x: Vector
-    """The point reached, shape (N,)."""
     fun: Vector
-    """The residual there, shape (M,)."""
     cost: float
-    """Half the sum of its squares."""
     nit: int
-    """Accepted steps so far."""
     nfev: int
-    """Points at which func was evaluated so far."""
 
 
 class _RaisedStopIteration:

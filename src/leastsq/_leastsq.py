@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from leastsq import _driver, _minpack
 from leastsq._checks import Vector, settings
-from leastsq._compiled import CompiledResidual
+from leastsq._compiled import CompiledResidual, require_no_python
 from leastsq._driver import Callback, Residual
 from leastsq._outcome import (
     IMPROPER_INPUT,
@@ -124,9 +124,9 @@ def leastsq(
     workers: Workers | None = None,
     vectorized: object = False,
 ) -> tuple[Vector, int] | FullOutput:
-    """Minimise the sum of squares of M functions of N variables.
+    """Minimise the sum of squares of M residuals over N variables: one nonlinear fit.
 
-    Levenberg-Marquardt as MINPACK's lmdif and lmder have it, to the last bit, with the signature
+    The Levenberg-Marquardt method of MINPACK's lmdif and lmder, to the last bit, with the signature
     and the results of `scipy.optimize.leastsq`.
 
     Parameters
@@ -188,17 +188,21 @@ def leastsq(
         it is the covariance of x. None if J is singular, ier is not 1 to 4 or -2, or R or the norm
         of func(x) is not finite.
     infodict : dict
-        (only with full_output) fvec, the residual at x, shape (M,); nfev, the number of points
-        at which func was evaluated, one a call unless vectorized; njev, that of Dfun if given;
-        fjac, shape (N, M), whose transpose holds R of the last Jacobian's factors J P = Q R in
-        its upper triangle; ipvt, shape (N,), column j of J P being column ipvt[j] of J, from 0;
-        qtf, shape (N,), the first elements of Q^T func(x).
+        (only with full_output)
+
+        - ``fvec``, shape (M,): the residual at x.
+        - ``nfev``: the number of points at which func was evaluated, one a call unless vectorized.
+        - ``njev``: that of Dfun, if given.
+        - ``fjac``, shape (N, M): the transpose has R of the last Jacobian's factors J P = Q R in
+          its upper triangle.
+        - ``ipvt``, shape (N,): column j of J P is column ipvt[j] of J, counted from 0.
+        - ``qtf``, shape (N,): the first elements of Q^T func(x).
     mesg : str
         (only with full_output) Why the solve ended.
     ier : int
-        The same as a number: 1 to 4 for a solution (see Warns for 4), 5 for maxfev calls, 6, 7
-        and 8 for tolerances too small to be met, 0 for an argument out of range, -2 if the
-        callback stopped the solve, -1 if a compiled residual returned a negative value.
+        The same as a number: 1 to 4 for a solution (but see Warns), 5 for maxfev calls, 6, 7 and 8
+        for tolerances too small to be met, 0 for an argument out of range, -2 if the callback
+        stopped the solve, -1 if a compiled residual returned a negative value.
 
     Raises
     ------
@@ -223,13 +227,20 @@ def leastsq(
 
     See Also
     --------
-    CompiledResidual : a func that needs no Python.
-    LevenbergMarquardt : asks for residuals instead of calling a function; can be pickled.
+    curve_fit : Takes a model instead of a residual, and returns the covariance.
+    leastsq_many : Solves many problems of one size, much faster than a loop.
+    CompiledResidual : A func that needs no Python.
+    LevenbergMarquardt : Asks for residuals instead of calling a function; can be pickled.
+    minpack.chkder : Checks a Dfun.
 
     Notes
     -----
+    Where each residual is divided by the standard deviation of its noise, the standard errors of x
+    are ``sqrt(diag(cov_x))``. Where the noise is not known they are estimated, as
+    ``sqrt(diag(cov_x) * ssq / (M - N))``, ssq being the sum of the squares of ``fvec``.
+
     An exception of func, Dfun, callback or workers ends the solve and reaches the caller as it
-    was raised.
+    was raised. There are no bounds: `scipy.optimize.least_squares` has them.
 
     References
     ----------
@@ -238,18 +249,43 @@ def leastsq(
 
     Examples
     --------
+    A decay of unknown amplitude and rate; args are handed through to the residual.
+
     >>> import numpy as np
-    >>> t = np.array([0.0, 1.0, 2.0, 3.0])
-    >>> y = 5.0 * np.exp(-0.5 * t)
-    >>> x, ier = leastsq(lambda p: p[0] * np.exp(-p[1] * t) - y, [1.0, 1.0])
-    >>> x.round(6).tolist(), ier in (1, 2, 3, 4)
-    ([5.0, 0.5], True)
+    >>> from leastsq import leastsq
+    >>> def residual(p, t, y):
+    ...     return p[0] * np.exp(-p[1] * t) - y
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> y = np.array([5.1, 2.9, 1.9, 1.1, 0.7, 0.4])
+    >>> x, ier = leastsq(residual, [1.0, 1.0], args=(t, y))
+    >>> ier in (1, 2, 3, 4)
+    True
+    >>> print(x.round(3))
+    [5.053 0.51 ]
+
+    Their standard errors, from the scatter of the residuals:
+
+    >>> x, cov_x, infodict, mesg, ier = leastsq(
+    ...     residual, [1.0, 1.0], args=(t, y), full_output=True
+    ... )
+    >>> variance = np.sum(infodict["fvec"] ** 2) / (t.size - x.size)
+    >>> print(np.sqrt(variance * np.diag(cov_x)).round(3))
+    [0.079 0.015]
+
+    The same with the Jacobian, whose rows are derivatives because of col_deriv:
+
+    >>> def slopes(p, t, y):
+    ...     e = np.exp(-p[1] * t)
+    ...     return [e, -p[0] * t * e]
+    >>> x, ier = leastsq(residual, [1.0, 1.0], args=(t, y), Dfun=slopes, col_deriv=True)
+    >>> print(x.round(3))
+    [5.053 0.51 ]
     """
     full_output, col_deriv = bool(full_output), bool(col_deriv)
     analytic = Dfun is not None
     kind = None
     if isinstance(func, CompiledResidual):
-        func.require_no_python(Dfun, vectorized, workers)
+        require_no_python(func, Dfun, vectorized, workers)
         kind = func.kind
         analytic = analytic or kind.writes_jacobian
     x, ftol, xtol, gtol, limit, epsfcn, factor, scale, shown_maxfev = settings(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq._checks import as_c_int, require_bundled, require_callable, settings
-from leastsq._compiled import CompiledResidual, is_numba
+from leastsq._compiled import CompiledResidual, is_numba, require_no_python
 from leastsq._driver import Residual
 from leastsq._many_compiled import Compiled
 from leastsq._many_fits import Fits
@@ -118,7 +118,7 @@ def leastsq_many(
     Returns
     -------
     LeastsqManyResult
-        x, cov_x, ssq, dof, ier, nfev, njev, success, errors and standard_errors().
+        Has x, cov_x, ssq, dof, ier, nfev, njev, success, errors and standard_errors().
 
     Raises
     ------
@@ -137,6 +137,11 @@ def leastsq_many(
     RuntimeWarning
         Once, at the end, if there are fits without success; those whose weights are all 0 do not
         count.
+
+    See Also
+    --------
+    leastsq : Solves one problem.
+    CompiledResidual : A func of C, Fortran or Cython.
 
     Notes
     -----
@@ -215,7 +220,7 @@ def _run(options: Options, vectorized: object) -> Run:
 
 def _check(func: object, dfun: object, nan_policy: str, vectorized: object) -> None:
     if isinstance(func, CompiledResidual):
-        func.require_no_python(dfun, vectorized)
+        require_no_python(func, dfun, vectorized)
     else:
         require_callable("func", func)
     if dfun is not None:

@@ -24,27 +24,48 @@ ENDINGS = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LeastsqManyResult:
-    """What `leastsq_many` returns: arrays of the shape of the batch, B."""
+    """What `leastsq_many` returns: arrays of the shape of the batch, B.
+
+    Printed, it counts the fits and how they ended.
+
+    Attributes
+    ----------
+    x : ndarray, shape B + (N,)
+        Solutions, or the last points reached; where nothing was run, x0.
+    cov_x : ndarray, shape B + (N, N), or None
+        Inverse of J^T J; NaN where it is not defined; None with cov=False.
+    ssq : ndarray, shape B
+        Sums of squares of the weighted residuals at x; NaN where none was evaluated.
+    dof : ndarray of int64, shape B
+        Degrees of freedom: samples whose weight is not 0, less N.
+    ier : ndarray of int32, shape B
+        Why each fit ended: 0 to 8 as `leastsq` numbers it, -1 an exception, -2 not run or not
+        finished.
+    nfev : ndarray of int32, shape B
+        Residuals evaluated.
+    njev : ndarray of int32, shape B
+        Jacobians evaluated by Dfun.
+    success : ndarray of bool, shape B
+        Whether ier is 1 to 4 and x, the residual's norm and R are finite. It does not imply a
+        cov_x: that is NaN where R is singular.
+    errors : mapping
+        The first hundred exceptions by the fit's place in the batch: an int if it has one axis,
+        else a tuple.
+
+    See Also
+    --------
+    leastsq_many : Returns it.
+    """
 
     x: Vector
-    """Solutions, or the last points reached, shape B + (N,); where nothing was run, x0."""
     cov_x: Vector | None
-    """Inverse of J^T J, shape B + (N, N); NaN where it is not defined; None with cov=False."""
     ssq: Vector
-    """Sums of squares of the weighted residuals at x; NaN where none was evaluated."""
     dof: npt.NDArray[np.int64]
-    """Degrees of freedom: samples whose weight is not 0, less N."""
     ier: npt.NDArray[np.int32]
-    """Why each fit ended: 0 to 8 as `leastsq` numbers it, -1 an exception, -2 not run or not
-    finished."""
     nfev: npt.NDArray[np.int32]
-    """Residuals evaluated."""
     njev: npt.NDArray[np.int32]
-    """Jacobians evaluated by Dfun."""
     success: npt.NDArray[np.bool_]
-    """Whether ier is 1 to 4 and x, the residual's norm and R are finite."""
     errors: Mapping[int | tuple[int, ...], Exception]
-    """The first hundred exceptions by the fit's place in the batch: an int if it has one axis."""
     _variance: Vector = field(kw_only=True)
 
     def standard_errors(self, absolute_sigma: bool = False) -> Vector:
@@ -59,7 +80,7 @@ class LeastsqManyResult:
         Returns
         -------
         ndarray, shape B + (N,)
-            NaN where dof is not positive or cov_x is not defined.
+            Of the parameters; NaN where dof is not positive or cov_x is not defined.
         """
         known = self.dof > 0
         scale = np.where(known, 1.0, np.nan)

@@ -42,7 +42,10 @@ MESSAGES = {
 
 
 class InfoDict(TypedDict, total=False):
-    """What `leastsq` tells of a solve beside the solution; njev is there with Dfun alone."""
+    """The type of the dict that `leastsq` returns with full_output, for annotations.
+
+    The keys fvec, nfev, njev (missing without Dfun), fjac, ipvt and qtf are described there.
+    """
 
     fvec: Vector
     nfev: int

@@ -129,7 +129,7 @@ def qrsolv(
     sdiag : ndarray, shape (n,)
         Diagonal of S, where P^T (A^T A + D^2) P = S^T S.
     s : ndarray, shape (n, n), Fortran order
-        r with S^T strictly below the diagonal.
+        The array r with S^T strictly below the diagonal.
 
     Raises
     ------
@@ -167,10 +167,12 @@ def lmpar(
 
     Parameters
     ----------
-    r, ipvt, qtb : array_like
+    r, ipvt : array_like
         As for `qrsolv`.
     diag : array_like, shape (n,)
         Diagonal of D, without zeros.
+    qtb : array_like, shape (n,)
+        First n elements of Q^T b.
     delta : float
         Bound on the norm of D x, positive.
     par : float, default 0.0
@@ -186,7 +188,7 @@ def lmpar(
     sdiag : ndarray, shape (n,)
         Diagonal of S, where P^T (A^T A + par D^2) P = S^T S; zeros if par is 0.
     s : ndarray, shape (n, n), Fortran order
-        r with S^T strictly below the diagonal (if par is not 0).
+        The array r with S^T strictly below the diagonal (if par is not 0).
 
     Raises
     ------
@@ -291,8 +293,8 @@ def chkder(
     Returns
     -------
     ndarray, shape (n,) or (m,)
-        xp; or for each row of the Jacobian 1 where it is right, 0 where it is wrong, and numbers
-        between where in doubt (above 0.5: probably right).
+        The point xp; or for each row of the Jacobian 1 where it is right, 0 where it is wrong, and
+        numbers between where in doubt (above 0.5: probably right).
 
     Raises
     ------
