@@ -18,7 +18,7 @@ tool() { "$venv/bin/$1" "${@:2}"; }
 files() {
     local pattern names=()
     for pattern; do names+=(-o -name "$pattern"); done
-    find .ci ci fortran src tests ./*.* .[a-z]*.* -type f \( "${names[@]:1}" \) | sort
+    find .ci ci docs fortran src tests ./*.* .[a-z]*.* -type f \( "${names[@]:1}" \) | sort
 }
 
 # Its --diff always exits 0, so any output at all, a warning too, is a failure.

@@ -1,11 +1,15 @@
 """Sphinx's settings for the site; ci/docs.sh builds it."""
 
+import re
 from importlib.metadata import version as version_of
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 CHECKOUT = Path(__file__).parents[1]
 HOME = "https://github.com/leastsq/leastsq"
-"""What the README's links to the project begin with, which also work on PyPI."""
+PICTURES = "https://raw.githubusercontent.com/leastsq/leastsq/main"
+"""What the README's links to the project begin with, so that they work on PyPI, too."""
 
 TUTORIALS = [
     "first_fit", "weights", "jacobian", "failing_fits", "from_scipy",
@@ -14,6 +18,24 @@ TUTORIALS = [
     "c_residual", "fortran_residual", "cython_residual", "native_programs",
 ]  # fmt: skip
 """In the order in which they are needed."""
+
+
+def setup(app: Sphinx) -> None:
+    """Make the README the first page."""
+    app.connect("source-read", _read_readme)
+
+
+def _read_readme(app: Sphinx, page: str, source: list[str]) -> None:
+    """Put it before what stands in index.md, its links to the project leading to pages."""
+    if page == "index":
+        text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+        text = re.sub(rf"{HOME}/blob/main/tests/(tutorials/\w+)\.py", r"\1.rst", text)
+        text = re.sub(rf"{HOME}/tree/main/tests/tutorials", "tutorials/index.rst", text)
+        text = re.sub(rf"{HOME}/blob/main/docs/(\w+\.md)", r"\1", text)
+        text = re.sub(rf"{HOME}/blob/main/CHANGELOG.md", "changes.md", text)
+        text = re.sub(rf"{HOME}/blob/main/CONTRIBUTING.md", "contributing.md", text)
+        source[0] = text.replace(f"{PICTURES}/docs/", "") + source[0]
+
 
 project = "leastsq"
 author = "The leastsq developers"
@@ -28,6 +50,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
+templates_path = ["_templates"]
 exclude_patterns = ["tutorials/*.ipynb", "tutorials/*.py", "**/GALLERY_HEADER.rst"]
 suppress_warnings = ["config.cache"]  # the order of the tutorials is a function
 default_role = "autolink"
@@ -35,13 +58,16 @@ autodoc_typehints = "none"
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {"all", "ES01", "EX01", "GL01", "SA01", "SS06"}
+numpydoc_validation_exclude = {r"\.IntermediateResult$", r"\.LeastsqManyResult$"}  # no one makes any
 myst_heading_anchors = 3
 
 html_theme = "pydata_sphinx_theme"
 html_title = "leastsq"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_theme_options = {
-    "show_prev_next": True,
+    "header_links_before_dropdown": 7,
     "secondary_sidebar_items": ["page-toc"],
     "navigation_with_keys": False,
     "icon_links": [{"name": "Source", "url": HOME, "icon": "fa-brands fa-github"}],

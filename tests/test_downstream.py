@@ -214,27 +214,25 @@ def test_fitters(package: str, tmp_path: Path) -> None:
     assert run(sys.executable, program, cwd=tmp_path).endswith("True\n")
 
 
-# The README's snippets
+# The programs of the page about linking
 
 
 @pytest.fixture(scope="module")
 def snippets() -> dict[str, str]:
-    """Return the programs of "Link it" by language."""
-    readme = CHECKOUT / "README.md"
-    if not readme.is_file():
-        pytest.skip("the tests run without the README")
-    section = readme.read_text("utf-8").partition("\n## Link it\n")[2].partition("\n## ")[0]
-    return dict(re.findall(r"^```(\w+)\n(.*?)^```", section, re.M | re.S))
+    """Return the programs by language."""
+    page = CHECKOUT / "docs" / "linking.md"
+    if not page.is_file():
+        pytest.skip("the tests run without the docs")
+    return dict(re.findall(r"^```(\w+)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S))
 
 
 @pytest.mark.parametrize("language", ["c", "fortran", "cython", "python"])
-def test_readme(language: str, snippets: dict[str, str], tmp_path: Path) -> None:
+def test_linking(language: str, snippets: dict[str, str], tmp_path: Path) -> None:
     if language == "fortran" and not bundled():
         pytest.skip("the system build leaves MINPACK's symbols to the system's library")
     code, environment = snippets[language], {}
     if language == "python":
         need_modules("numba")
-        code = f"import numpy as np\n{code}"  # as the snippets before it have done
     if language == "cython":
         install("cython", tmp_path, **{"decays.pyx": code})
         code = "import decays; print(decays.fit())"

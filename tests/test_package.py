@@ -7,7 +7,6 @@ import importlib
 import importlib.metadata
 import importlib.resources
 import inspect
-import json
 import pkgutil
 import pydoc
 import re
@@ -19,13 +18,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
-from reference import bundled, missing
+from reference import bundled
 from support import START, Recorded, decay, run_python
 
 import leastsq
 from leastsq import LevenbergMarquardt, _minpack, leastsq_many
-
-README = Path(__file__).parents[1] / "README.md"
 
 # The demo's examples are tested with the demo.
 MODULES = sorted(
@@ -237,7 +234,7 @@ def test_system_build_says_what_it_has_not() -> None:
 # Help
 
 
-PUBLIC = [leastsq, *(vars(leastsq)[name] for name in leastsq.__all__ if name != "__version__")]
+PUBLIC = [vars(leastsq)[name] for name in leastsq.__all__ if name != "__version__"]
 METHODS = [LevenbergMarquardt.tell, leastsq.LeastsqManyResult.standard_errors]
 BLOCKS = [getattr(leastsq.minpack, name) for name in leastsq.minpack.__all__]
 
@@ -285,42 +282,3 @@ def test_public_functions_have_an_example(name: str) -> None:
         function = getattr(function, part)
     examples = doctest.DocTestFinder(recurse=False).find(function, name)
     assert sum(len(test.examples) for test in examples) > 0
-
-
-def missing_modules(block: str) -> list[str]:
-    """Return the modules that a snippet imports and that are not installed."""
-    names = re.findall(r"^\s*(?:from|import)\s+(\w+)", block, re.M)
-    return [name for name in names if find_spec(name) is None]
-
-
-def test_the_snippets_of_the_readme_run(tmp_path: Path) -> None:
-    if not README.is_file():
-        pytest.skip("the tests run without the README")
-    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.M | re.S)
-    assert blocks
-    # The block about lmdif1 is run by the downstream programs' tests.
-    others = ("lmdif1",) if bundled() else (
-        "lmdif1", "callback=", "LevenbergMarquardt", "leastsq_many"
-    )  # fmt: skip
-    runnable = [block for block in blocks if not any(word in block for word in others)]
-    absent = {name for block in runnable for name in missing_modules(block)}
-    if absent:
-        missing(f"not installed: {', '.join(sorted(absent))}")
-    # In one process of their own, one after the other, as a reader would paste them.
-    run_python(
-        f"""
-        import doctest, json
-
-        names = {{"__name__": "__main__"}}
-        for block in json.loads({json.dumps(runnable)!r}):
-            if ">>>" in block:
-                test = doctest.DocTestParser().get_doctest(block, names, "README", "README.md", 0)
-                runner = doctest.DocTestRunner()
-                runner.run(test, clear_globs=False)
-                names.update(test.globs)
-                assert runner.failures == 0
-            else:
-                exec(compile(block, "README.md", "exec"), names)
-        """,
-        cwd=tmp_path,
-    )

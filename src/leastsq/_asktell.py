@@ -230,6 +230,11 @@ class LevenbergMarquardt:
         Before the end ier is -2, and cov_x, fjac, ipvt and qtf are of the last Jacobian: None and
         zeros if there was none.
 
+        Returns
+        -------
+        x, cov_x, infodict, mesg, ier
+            Described there.
+
         Raises
         ------
         RuntimeError

@@ -82,7 +82,7 @@ def curve_fit(
     nan_policy: object = None,
     **kwargs: Any,
 ) -> tuple[Vector, Matrix] | tuple[Vector, Matrix, InfoDict, str, int]:
-    """Fit a function to data, ydata = f(xdata, *params) + errors, by least squares.
+    """Fit a function to data, ``ydata = f(xdata, *params) + errors``, by least squares.
 
     The signature and the results of `scipy.optimize.curve_fit` with method 'lm', popt to the last
     bit.
@@ -100,7 +100,7 @@ def curve_fit(
         Where to start. By default ones, as many as f has parameters.
     sigma : array_like, shape (), (M,) or (M, M), optional
         Uncertainty of ydata: standard deviations, or a covariance matrix. The sum of squares is
-        that of (f(xdata, *params) - ydata)/sigma; with a matrix, residuals are multiplied by the
+        that of ``(f(xdata, *params) - ydata)/sigma``; with a matrix, residuals are multiplied by the
         inverse of its lower Cholesky factor, with SciPy's LAPACK if SciPy is installed.
     absolute_sigma : bool, default False
         Whether sigma is in ydata's units, so that pcov is too; else only the ratios of sigma count

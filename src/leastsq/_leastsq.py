@@ -132,9 +132,9 @@ def leastsq(
     Parameters
     ----------
     func : callable or CompiledResidual
-        ``func(x, *args)`` returns the M residuals at x, an array of shape (N,) and its own to
-        keep or change. Any one-dimensional array_like of real numbers will do; a scalar is M = 1.
-        M must not change and must be at least N.
+        ``func(x, *args)`` returns the M residuals at x, an array of shape (N,) that it may keep or
+        modify. Any one-dimensional array_like of real numbers will do; a scalar is M = 1. M must
+        not change and must be at least N.
     x0 : array_like of N real numbers
         Where to start; flattened in C order.
     args : tuple or object, default ()
@@ -164,8 +164,8 @@ def leastsq(
         Scale factors of the variables. By default they follow the Jacobian's column norms.
     callback : callable, optional
         Called after each accepted step. If ``intermediate_result`` is its only parameter, it gets
-        an `IntermediateResult` with x, fun, cost, nit and nfev; otherwise x alone. They are its
-        own to keep or change. A StopIteration that it raises ends the solve at that x with ier -2,
+        an `IntermediateResult` with x, fun, cost, nit and nfev; otherwise x alone. It may keep or
+        modify them. A StopIteration that it raises ends the solve at that x with ier -2,
         before any other reason to stop is looked at.
     workers : map-like callable, optional
         ``workers(f, points)`` returns f(p) for each p of a list, in order, at once or lazily: a
