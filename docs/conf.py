@@ -58,7 +58,7 @@ autodoc_typehints = "none"
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {"all", "ES01", "EX01", "GL01", "SA01", "SS06"}
-numpydoc_validation_exclude = {r"\.IntermediateResult$", r"\.LeastsqManyResult$"}  # no one makes any
+numpydoc_validation_exclude = {"Result$"}  # nobody but us makes these
 myst_heading_anchors = 3
 
 html_theme = "pydata_sphinx_theme"

@@ -100,8 +100,8 @@ def curve_fit(
         Where to start. By default ones, as many as f has parameters.
     sigma : array_like, shape (), (M,) or (M, M), optional
         Uncertainty of ydata: standard deviations, or a covariance matrix. The sum of squares is
-        that of ``(f(xdata, *params) - ydata)/sigma``; with a matrix, residuals are multiplied by the
-        inverse of its lower Cholesky factor, with SciPy's LAPACK if SciPy is installed.
+        that of ``(f(xdata, *params) - ydata)/sigma``; with a matrix, residuals are multiplied by
+        the inverse of its lower Cholesky factor, with SciPy's LAPACK if SciPy is installed.
     absolute_sigma : bool, default False
         Whether sigma is in ydata's units, so that pcov is too; else only the ratios of sigma count
         and pcov is multiplied by the residual variance.

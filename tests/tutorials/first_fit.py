@@ -52,23 +52,24 @@ x, ier = leastsq(residual, [50.0, 1.0, 0.0], args=(t, counted))
 print(x.round(3))
 
 # %%
-# Did it work? An exit code of 1, 2, 3 or 4 says so, and any other comes with a warning that tells
-# the reason (see :doc:`failing_fits`).
-assert ier in (1, 2, 3, 4)
-
-# %%
-# Standard errors
-# ---------------
-# ``full_output`` adds ``cov_x``, the inverse of J\ :sup:`T`\ J, where J is the Jacobian of the
-# residuals. What it says depends on what is known about the noise.
-#
-# If each residual is divided by its standard deviation, ``cov_x`` is the covariance of the
-# parameters. Here all deviations are alike, so that multiplying it afterwards does the same.
+# Did it work? ``full_output`` returns what is needed to tell. An exit code of 1, 2, 3 or 4 says
+# that the solve has converged. ``cov_x`` is None where it met a NaN, or where the parameters are
+# not determined (see :doc:`failing_fits`).
 x, cov_x, infodict, message, ier = leastsq(
     residual, [50.0, 1.0, 0.0], args=(t, counted), full_output=True
 )
 print(message)
-assert cov_x is not None  # it is None where the parameters are not determined
+assert ier in (1, 2, 3, 4)
+assert cov_x is not None
+
+# %%
+# Standard errors
+# ---------------
+# ``cov_x`` is the inverse of J\ :sup:`T`\ J, where J is the Jacobian of the residuals. What it says
+# depends on what is known about the noise.
+#
+# If each residual is divided by its standard deviation, ``cov_x`` is the covariance of the
+# parameters. Here all deviations are alike, so that multiplying it afterwards does the same.
 known = SIGMA * np.sqrt(np.diag(cov_x))
 
 # %%
