@@ -51,7 +51,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["tutorials/*.ipynb", "tutorials/*.py", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["**/GALLERY_HEADER.rst"]
 suppress_warnings = ["config.cache"]  # the order of the tutorials is a function
 default_role = "autolink"
 autodoc_typehints = "none"
@@ -81,6 +81,7 @@ sphinx_gallery_conf = {
     "copyfile_regex": r".*\.(c|f90|pyx)$",
     "doc_module": ("leastsq",),
     "backreferences_dir": "reference/examples",
+    "notebook_extensions": set(),  # in a notebook sys.argv is another program's
     "show_memory": False,
     "min_reported_time": 3600,
     "only_warn_on_example_error": False,

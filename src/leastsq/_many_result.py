@@ -13,7 +13,7 @@ __all__ = ["ENDINGS", "LeastsqManyResult", "summary"]
 ENDINGS = {
     -2: "not run or not finished",
     -1: "stopped by an exception",
-    0: "not evaluated: too few samples (weights, NaNs), or weights that are none",
+    0: "not evaluated: too few samples, or invalid weights",
     5: "reached maxfev",
     6: "ftol too small",
     7: "xtol too small",

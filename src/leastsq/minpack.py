@@ -282,7 +282,8 @@ def chkder(
     Parameters
     ----------
     x : array_like, shape (n,)
-        The point of the check; zeros and coincidences make the check less telling.
+        The point of the check; zeros and coincidences make the check less telling, as do samples
+        where the derivatives are nearly zero.
     fvec : array_like, shape (m,), optional
         Residual at x.
     fjac : array_like, shape (m, n), optional
