@@ -67,7 +67,8 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_theme_options = {
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "secondary_sidebar_items": ["page-toc"],
     "navigation_with_keys": False,
     "icon_links": [{"name": "Source", "url": HOME, "icon": "fa-brands fa-github"}],
@@ -81,6 +82,7 @@ sphinx_gallery_conf = {
     "copyfile_regex": r".*\.(c|f90|pyx)$",
     "doc_module": ("leastsq",),
     "backreferences_dir": "reference/examples",
+    "default_thumb_file": str(CHECKOUT / "docs" / "fit.png"),
     "notebook_extensions": set(),  # in a notebook sys.argv is another program's
     "show_memory": False,
     "min_reported_time": 3600,
