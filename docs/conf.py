@@ -12,7 +12,7 @@ PICTURES = "https://raw.githubusercontent.com/leastsq/leastsq/main"
 """What the README's links to the project begin with, so that they work on PyPI, too."""
 
 TUTORIALS = [
-    "first_fit", "weights", "jacobian", "failing_fits", "from_scipy",
+    "first_fit", "weights", "forms", "jacobian", "failing_fits", "from_scipy",
     "many_fits", "unequal_lengths", "bootstrap", "spectral_cube", "localisation",
     "cluster", "image_cube", "checkpoints",
     "c_residual", "fortran_residual", "cython_residual", "native_programs",

@@ -2,7 +2,7 @@
 
 One fit:
 
-- `leastsq` takes a function of residuals; it is `scipy.optimize.leastsq`, several times as fast.
+- `leastsq` takes a function of residuals; it is `scipy.optimize.leastsq`, faster.
 - `curve_fit` takes a model and data; it is `scipy.optimize.curve_fit` for method 'lm'.
 - `LevenbergMarquardt` asks for residuals, which are computed elsewhere, and can be pickled.
 

@@ -32,7 +32,7 @@ SHOWN = 20  # numbers of the points in a message
 
 
 class LevenbergMarquardt:
-    """A solve that asks for residuals instead of calling a function.
+    """A fit in progress that asks for residuals instead of calling a function.
 
     The same iteration as `leastsq` and the same bits, for residuals that are computed elsewhere: by
     an instrument, a cluster, a coroutine. Between any two calls it can be pickled, and it goes on

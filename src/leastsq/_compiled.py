@@ -71,8 +71,8 @@ class CompiledResidual:
         combination of argument types; those with parallel=True or in object mode are refused.
         A pointer is of a function ``int f(void *p, int m, int n, const double *x, double *fvec,
         int iflag)``, which writes the m residuals at x, shape (n,), to fvec. A negative value that
-        it returns stops the solve with ier -1; by `scipy.ndimage`'s convention 0 means failure,
-        here it means success.
+        it returns stops the solve with ier -1; 0 means success (in `scipy.ndimage` it means
+        failure).
     m : int
         The number of residuals: required for a pointer; for a numba function optional, and checked.
     data : array or tuple of arrays, optional
@@ -105,12 +105,13 @@ class CompiledResidual:
     Notes
     -----
     Pointers cannot be sent to other processes: workers are threads. Those share data; of args each
-    has copies. Whatever the pointer is of is kept alive; what it says of its signature is checked,
-    what it does not say is trusted, as is m. Of arrays in leastsq_many, what Python code that a
-    numba function calls (objmode) keeps is valid during the call alone.
+    has copies. The pointer's owner is kept alive. A signature that it declares is checked; one that
+    it does not declare is trusted, as is m. In leastsq_many, arrays that a numba function hands to
+    Python code (objmode) are valid only during the call.
 
     Examples
     --------
+    >>> from leastsq import CompiledResidual, leastsq
     >>> from numba import cfunc, types  # doctest: +SKIP
     >>> i, numbers = types.intc, types.CPointer(types.float64)  # doctest: +SKIP
     >>> @cfunc(i(types.voidptr, i, i, numbers, numbers, i))  # doctest: +SKIP

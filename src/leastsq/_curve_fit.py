@@ -147,7 +147,8 @@ def curve_fit(
     OptimizeWarning
         If the covariance could not be estimated.
     RuntimeWarning
-        If the solve ended where something is not finite.
+        If the solve ended where something is not finite. popt is then p0 or the last good point,
+        and pcov infinite.
 
     See Also
     --------
@@ -158,6 +159,7 @@ def curve_fit(
     Examples
     --------
     >>> import numpy as np
+    >>> from leastsq import curve_fit
     >>> t = np.linspace(0.0, 4.0, 50)
     >>> y = 2.5 * np.exp(-1.3 * t) + 0.5
     >>> def decay(t, a, b, c):

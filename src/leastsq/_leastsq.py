@@ -133,8 +133,9 @@ def leastsq(
     ----------
     func : callable or CompiledResidual
         ``func(x, *args)`` returns the M residuals at x, an array of shape (N,) that it may keep or
-        modify. Any one-dimensional array_like of real numbers will do; a scalar is M = 1. M must
-        not change and must be at least N.
+        modify. Any one-dimensional array_like of real numbers will do (``ravel()`` one of more
+        dimensions, ``view(float)`` a complex one); a scalar is M = 1. M must not change and must be
+        at least N.
     x0 : array_like of N real numbers
         Where to start; flattened in C order.
     args : tuple or object, default ()
@@ -185,8 +186,9 @@ def leastsq(
         The solution, or the last iterate if there is none.
     cov_x : ndarray, shape (N, N), or None
         (only with full_output) Inverse of J^T J at the last Jacobian; times the residual variance
-        it is the covariance of x. None if J is singular, ier is not 1 to 4 or -2, or R or the norm
-        of func(x) is not finite.
+        it is the covariance of x. None if R has a zero on its diagonal, as where a parameter has no
+        effect, if ier is none of 1, 2, 3, 4, -2, or if R or the norm of func(x) is not finite. Huge
+        where J is singular but for rounding.
     infodict : dict
         (only with full_output)
 

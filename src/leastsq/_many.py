@@ -157,6 +157,7 @@ def leastsq_many(
     Examples
     --------
     >>> import numpy as np
+    >>> from leastsq import leastsq_many
     >>> t = np.linspace(0.0, 4.0, 50)
     >>> rates = np.linspace(0.5, 2.0, 1000)
     >>> decays = 3.0 * np.exp(-rates[:, None] * t)

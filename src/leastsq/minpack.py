@@ -50,6 +50,7 @@ def enorm(x: npt.ArrayLike) -> float:
 
     Examples
     --------
+    >>> from leastsq.minpack import enorm
     >>> enorm([3e300, 4e300])
     5e+300
     """
@@ -92,6 +93,7 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
 
     Examples
     --------
+    >>> from leastsq.minpack import qrfac
     >>> qr, ipvt, rdiag, acnorm = qrfac([[3.0, 0.0], [4.0, 10.0]])
     >>> ipvt.tolist(), acnorm.tolist()
     ([1, 0], [5.0, 10.0])
@@ -144,6 +146,7 @@ def qrsolv(
 
     Examples
     --------
+    >>> from leastsq.minpack import qrsolv
     >>> x, sdiag, s = qrsolv([[2.0]], [0], [0.0], [6.0])
     >>> x.tolist()
     [3.0]
@@ -204,6 +207,7 @@ def lmpar(
 
     Examples
     --------
+    >>> from leastsq.minpack import lmpar
     >>> par, x, sdiag, s = lmpar([[2.0]], [0], [1.0], [6.0], delta=1.0)
     >>> bool(0.9 <= x[0] <= 1.1), par > 0.0
     (True, True)
@@ -252,6 +256,7 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
 
     Examples
     --------
+    >>> from leastsq.minpack import covar
     >>> covar([[2.0, 0.0], [0.0, 1.0]], [0, 1]).tolist()
     [[0.25, 0.0], [0.0, 1.0]]
     """
@@ -310,6 +315,8 @@ def chkder(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from leastsq.minpack import chkder
     >>> x = np.array([2.0])
     >>> xp = chkder(x)
     >>> chkder(x, x**2, [[4.0]], xp**2).tolist(), chkder(x, x**2, [[40.0]], xp**2).tolist()

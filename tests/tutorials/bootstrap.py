@@ -65,7 +65,8 @@ linear = np.sqrt(np.diag(covariance))
 # 80/77 makes up for it.
 #
 # The fitted model is recovered from the residuals, which are model less measurement. Drawing the
-# residuals of any sample for any other is allowed because all samples have the same noise. Where
+# residuals of any sample for any other is allowed because the noise of all samples is the same, and
+# independent from sample to sample. Where
 # they do not, divide the residuals by their standard deviations first, and multiply what is drawn
 # by those of the samples that it goes to.
 model = MEASURED + infodict["fvec"]
@@ -90,8 +91,8 @@ for name, value, a, b in zip(("amplitude", "rate", "rest"), x, linear, errors, s
 
 # %%
 # Both agree here: the noise is small enough for the model to be nearly linear over the range of the
-# errors. Where they differ, the bootstrap is the one to report, and as an interval, because the
-# distribution is then often not symmetric.
+# errors. Where they differ, the linear approximation is not good enough. Report the interval of the
+# bootstrap then, because the distribution is often not symmetric.
 low, high = np.percentile(result.x, [2.5, 97.5], axis=0)
 print(f"95 % interval of the rate: {low[1]:.3f} to {high[1]:.3f}")
 

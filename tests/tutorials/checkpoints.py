@@ -5,7 +5,7 @@ Sometimes residuals cannot be had by calling a function: an instrument measures 
 time. Then the solve asks for the points that it wants, and is told the values whenever they are
 there. In between it can be written to a file, from which it goes on after its process has died.
 
-Run it as ``python checkpoints.py``; it needs nothing else, but a system with signals (not Windows).
+Run it as ``python checkpoints.py``; it needs a system with signals (not Windows).
 """
 
 import os
@@ -64,7 +64,7 @@ print(x, "ier", ier)
 assert x.tolist() == START
 
 # %%
-# ``epsfcn`` is the relative error of the residuals; its square root is the step, relative to the
+# ``epsfcn`` is the relative error of what is measured; its square root is the step, relative to the
 # parameter. The tolerances should not ask for more digits than there are, either.
 OPTIONS = {"epsfcn": 1e-5, "ftol": 1e-6, "xtol": 1e-6}
 

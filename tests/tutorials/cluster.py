@@ -56,7 +56,7 @@ def residual(p: Array) -> Array:
 # The loop
 # --------
 # ``LevenbergMarquardt`` gets the start and the number of residuals, as there is no function that
-# could tell it. ``solve.ask()`` returns a list of points: the start, then four points for a
+# could tell it. ``solve.ask()`` returns an array of points: the start, then four points for a
 # Jacobian or one for a trial step, and ``None`` at the end. All of them are submitted at once.
 #
 # ``as_completed`` yields the answers as they arrive, and each is told at once, together with the

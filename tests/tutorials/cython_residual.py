@@ -1,14 +1,15 @@
 """A residual in Cython
 ====================
 
-A laser pulse excites a fluorescent dye, and the photons that it emits are counted by their delay.
-The lifetime of the dye tells about its surroundings, so that a map of it is wanted. But the
-detector blurs each decay: what is measured is the decay convolved with the instrument's response.
-The model has to do the same.
+A laser pulse excites a fluorescent dye, and a fast detector records how its light decays. The
+lifetime of the dye tells about its surroundings, so that a map of it is wanted. But the detector
+blurs each decay: what is measured is the decay convolved with the instrument's response. The model
+has to do the same.
 
 The convolution with an exponential is a short loop in which each channel follows from the one
-before. NumPy has no operation for it, and a loop in Python is slow; in Cython it is compiled. Shown
-is how such a function is built, tested, and given to one fit and to those of all pixels.
+before. NumPy has no operation for this recurrence, and a loop in Python is slow; in Cython it is
+compiled. Shown is how such a function is built, tested, and given to one fit and to those of all
+pixels.
 
 Run it as ``python cython_residual.py [FOLDER]``; it needs Cython, a C compiler, lifetimes.pyx,
 which is beside it, and matplotlib, and draws to FOLDER.

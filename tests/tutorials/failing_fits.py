@@ -89,7 +89,7 @@ def residual(p: Array) -> Array:
 # not finite.
 #
 # Here is a good fit and three bad ones. The second may take five evaluations only. The third
-# starts at zeros, where neither frequency nor phase has an effect; it finds the best mean. The last
+# starts at zeros, where only the mean has an effect; it finds the best mean. The last
 # one has a NaN in its start, of which a warning tells.
 outcomes = {}
 for title, start, maxfev in (
@@ -217,7 +217,7 @@ left.set(ylabel="chi-squared over degrees of freedom")
 turn = np.linspace(0.0, 1.0, 100)
 right.errorbar(x[1] * t % 1.0, measured - x[3], SIGMA, fmt=".", label="measured")
 right.plot(turn, velocity(x, turn / x[1]) - x[3], label="best fit")
-right.set(xlabel="part of the period", ylabel="velocity about the mean (m/s)")
+right.set(xlabel="orbital phase", ylabel="velocity about the mean (m/s)")
 right.legend()
 if len(sys.argv) > 1:
     figure.savefig(Path(sys.argv[1]) / "failing_fits.png")

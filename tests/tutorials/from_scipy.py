@@ -46,7 +46,8 @@ def residual(p: Array) -> Array:
 # ----------
 # ``from scipy.optimize import leastsq`` becomes ``from leastsq import leastsq``. Arguments,
 # defaults, results and exit codes are the same, and the numbers are equal to the last bit. Only
-# ``cov_x`` agrees to rounding.
+# ``cov_x`` agrees to rounding. (The exceptions are in ``docs/bits.md``: where rounding errors
+# decide, as between the pivots of a rank-deficient Jacobian.)
 theirs = scipy.optimize.leastsq(residual, START, full_output=True)
 ours = leastsq(residual, START, full_output=True)
 print("SciPy  ", theirs[0], "ier", theirs[4])
@@ -85,8 +86,8 @@ assert len(kept) == different == ours[2]["nfev"]
 # %%
 # Most other differences concern what goes wrong. A function that returns None is a ``TypeError``
 # that says so. A solve that ends at a NaN gives a ``RuntimeWarning`` and no ``cov_x`` (see
-# :doc:`weights`). The table in the README, under "What is identical, and what differs", has all
-# of them.
+# :doc:`weights`). The table in the README, under "What is identical to SciPy, and what differs",
+# has all of them.
 #
 # ``curve_fit``
 # -------------
@@ -144,7 +145,7 @@ def fit_elsewhere() -> Array:
 
 
 original = scipy.optimize.leastsq
-scipy.optimize.leastsq = leastsq  # before the first fit
+scipy.optimize.leastsq = leastsq
 try:
     kept.clear()
     x = fit_elsewhere()

@@ -1,7 +1,7 @@
 """A Jacobian, and how to check it
 ===============================
 
-A drug is swallowed, absorbed into the blood and cleared from it. The concentration over a day
+A drug is swallowed, absorbed into the blood and eliminated from it. The concentration over a day
 depends on three parameters, and its derivatives can be written down.
 
 Run it as ``python jacobian.py [FOLDER]``; it needs matplotlib, and draws to FOLDER.
@@ -24,8 +24,9 @@ Array = npt.NDArray[np.float64]
 # The data
 # --------
 # A dose of 100 mg, and thirty concentrations, each known to a standard deviation of 0.05 mg per
-# litre. The parameters are the volume of distribution and the rates of absorption and clearance.
-NAMES = ("volume (l)", "absorption (1/h)", "clearance (1/h)")
+# litre. The parameters are the volume of distribution and the rate constants of absorption and
+# elimination.
+NAMES = ("volume (l)", "absorption (1/h)", "elimination (1/h)")
 TRUTH = np.array([30.0, 1.2, 0.15])
 START = np.array([20.0, 2.0, 0.3])
 DOSE, SIGMA = 100.0, 0.05
@@ -34,9 +35,9 @@ t = np.geomspace(0.25, 24.0, 30)  # hours
 
 def concentration(p: Array, t: Array) -> Array:
     """Return the concentrations at times t, in the precision of p and t."""
-    volume, absorbed, cleared = p
-    scale = DOSE / volume * absorbed / (absorbed - cleared)
-    values: Array = scale * (np.exp(-cleared * t) - np.exp(-absorbed * t))
+    volume, absorbed, eliminated = p
+    scale = DOSE / volume * absorbed / (absorbed - eliminated)
+    values: Array = scale * (np.exp(-eliminated * t) - np.exp(-absorbed * t))
     return values
 
 
@@ -57,14 +58,14 @@ def residual(p: Array) -> Array:
 # the transpose with ``col_deriv=True``, which is easier to write and copied faster.
 def jacobian(p: Array) -> Array:
     """Return the derivatives of residual(), one row for each parameter."""
-    volume, absorbed, cleared = p
-    rising, falling = np.exp(-absorbed * t), np.exp(-cleared * t)
-    scale = DOSE / volume * absorbed / (absorbed - cleared)
+    volume, absorbed, eliminated = p
+    rising, falling = np.exp(-absorbed * t), np.exp(-eliminated * t)
+    scale = DOSE / volume * absorbed / (absorbed - eliminated)
     c = scale * (falling - rising)
     by_volume = -c / volume
-    by_absorbed = c * (1.0 / absorbed - 1.0 / (absorbed - cleared)) + scale * t * rising
-    by_cleared = c / (absorbed - cleared) - scale * t * falling
-    return np.stack([by_volume, by_absorbed, by_cleared]) / SIGMA
+    by_absorbed = c * (1.0 / absorbed - 1.0 / (absorbed - eliminated)) + scale * t * rising
+    by_eliminated = c / (absorbed - eliminated) - scale * t * falling
+    return np.stack([by_volume, by_absorbed, by_eliminated]) / SIGMA
 
 
 # %%
@@ -86,7 +87,7 @@ print("the worst of", t.size, "samples:", check(jacobian).min().round(2))
 # Two mistakes are put in: a wrong sign in one derivative, and one sample with twice its
 # derivatives, as if its sigma had been forgotten. In the second case the index tells which.
 def wrong_sign(p: Array) -> Array:
-    """Return jacobian() with the last term of by_cleared added instead of subtracted."""
+    """Return jacobian() with the last term of by_eliminated added instead of subtracted."""
     derivatives = jacobian(p)
     scale = DOSE / p[0] * p[1] / (p[1] - p[2])
     derivatives[2] += 2.0 * scale * t * np.exp(-p[2] * t) / SIGMA
@@ -139,8 +140,7 @@ print(f"with Dfun: {counts['nfev']} residuals and {counts['njev']} Jacobians")
 # %%
 # That pays with many parameters, or where the derivatives share most of their work with a slow
 # model. With few parameters and a fast model it hardly does. Nor is the result better: for a
-# smooth function forward differences give the same x and standard errors, to more digits than
-# anybody needs.
+# smooth function forward differences give the same x to a thousandth of a standard error.
 assert cov_x is not None
 assert cov_exact is not None
 errors = np.sqrt(np.diag(cov_exact))
@@ -183,7 +183,8 @@ print("by default:", x_stuck, "ier", ier_stuck, "cov_x", cov_stuck)
 print("epsfcn=1.2e-7:", x_single.round(3), "ier", ier_single)
 
 # %%
-# By default all differences were zero, and the solve ended at the start. Only ``cov_x`` shows it.
+# By default all differences were zero, and the solve ended at the start, with no warning.
+# ``cov_x`` shows it, which is None.
 #
 # The picture
 # -----------

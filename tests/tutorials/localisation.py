@@ -154,7 +154,8 @@ sigma = np.sqrt(np.maximum(expected(plain.x), 1.0)).reshape(SPOTS, SIZE**2)
 weighted, pulls = fit("weighted", plain.x, 1.0 / sigma)
 
 # %%
-# Now the errors are true. The centres are better as well:
+# Now the errors are right. This is close to the maximum likelihood for Poisson noise. The centres
+# are better as well:
 for what, result in (("unweighted", plain), ("weighted", weighted)):
     off = (result.x - TRUTH)[:, 1:3].std()
     print(f"centres are off by {off:.4f} pixels, {what}")

@@ -89,7 +89,8 @@ weights[..., MOVED] = 0.0
 
 # %%
 # The first axes of ``x0`` are those of the image, and an axis of length 1 is broadcast. Thus all
-# pixels start alike; with an ``x0`` of shape (64, 64, N) each would have its own start.
+# pixels start alike; with an ``x0`` of shape (64, 64, N) each would have its own start. An ``x0``
+# of shape (N,) is for a batch of a single axis, not for an image.
 start = np.reshape([1.0, 1.0, 1.0], (1, 1, 3))
 
 # %%
@@ -194,7 +195,8 @@ assert half.x[half.success].tobytes() == result.x[half.success].tobytes()
 # -------------------------
 # ``data`` may be a memmap, or an array of h5py or zarr; it is read in parts. Of the results the
 # covariances are the largest, N*N numbers for each pixel. ``cov=False`` leaves them out, and the
-# standard errors are there all the same.
+# standard errors are there all the same. To save what is done, call it for parts of the cube, and
+# save each result.
 with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
     warnings.simplefilter("ignore")  # as above
     np.save(Path(folder) / "cube.npy", cube)

@@ -66,7 +66,7 @@ assert cov_x is not None
 # %%
 # ``cov_x`` is now the covariance of the parameters, with no factor. Chi-squared over the degrees
 # of freedom, samples that count less parameters, should be near 1. If it is far above, the model
-# is wrong or the sigmas are too small.
+# is wrong or the sigmas are too small. If it is far below, they are too large.
 errors = np.sqrt(np.diag(cov_x))
 dof = good.sum() - x.size
 reduced = infodict["fvec"] @ infodict["fvec"] / dof
@@ -115,7 +115,9 @@ print("solved:", solved)
 # ``curve_fit`` takes the model and divides by ``sigma`` itself. A NaN in the data is a
 # ``ValueError``, unless ``nan_policy="omit"`` leaves the sample out. With
 # ``absolute_sigma=True`` the covariance is ``cov_x``. By default only the ratios of sigma count,
-# and the covariance is multiplied by chi-squared over the degrees of freedom.
+# and the covariance is multiplied by chi-squared over the degrees of freedom. A solve that ends
+# at a NaN of the model returns p0, an infinite ``pcov`` and warnings. So test that all of
+# ``np.isfinite(pcov)`` is true.
 popt, pcov = curve_fit(
     menten,
     s[~bubble],
@@ -159,8 +161,9 @@ for (a, b), (c, d) in zip(result.x, many_errors, strict=True):
     print(f"limit {a:.2f} +- {c:.2f}, half at {b:.3f} +- {d:.3f}")
 
 # %%
-# ``success`` tells which of the fits may be used. It knows about NaN: a fit that ended at one
-# has ``ier`` 4, but no success.
+# ``success`` tells which of the fits have converged. It knows about NaN: a fit that ended at one
+# has ``ier`` 4, but no success. Where a parameter has no effect it is true; the standard error is
+# NaN then.
 #
 # The picture
 # -----------
