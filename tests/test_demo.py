@@ -18,6 +18,7 @@ from leastsq._nist import MISRA1A, THURBER, DataSet
 
 # By this name: `leastsq.__main__` as an attribute needs the submodule to be imported first.
 demo = import_module("leastsq.__main__")
+plot = import_module("leastsq._nist_plot")
 
 BOTH = pytest.mark.parametrize("data", [MISRA1A, THURBER], ids=lambda data: data.name)
 
@@ -142,24 +143,47 @@ def test_docstrings() -> None:
     assert results.failed == 0
 
 
-def test_plot_draws_the_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The picture shows the data, the fits and the residuals; the report stays the same."""
+def test_plot_shows_data_fits_and_residuals() -> None:
+    """With the certified parameters, whose residuals give the certified sum of squares."""
+    need_modules("matplotlib")
+    sets = [MISRA1A, THURBER]
+    figure = plot.drawn([(data, data.certified) for data in sets])
+    axes = np.reshape(figure.axes, (2, 2))
+    for data, (above, below) in zip(sets, axes.T, strict=True):
+        curve, dots = above.lines
+        np.testing.assert_array_equal(dots.get_xydata().T, [data.x, data.y])
+        x = curve.get_xdata()
+        assert x.min() < data.x.min() < data.x.max() < x.max()
+        np.testing.assert_array_equal(curve.get_ydata(), data.model(data.certified, x))
+        _, residuals = below.lines
+        np.testing.assert_array_equal(residuals.get_xdata(), data.x)
+        rss = residuals.get_ydata() @ residuals.get_ydata()
+        np.testing.assert_allclose(rss, data.certified_rss, rtol=1e-9)
+        assert data.name in above.get_title()
+
+
+def test_plot_draws_what_was_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report stays the same, and the parameters drawn are those found."""
     need_modules("matplotlib")
     assert demo.main([]) == 0
     report = capsys.readouterr().out
-    assert demo.main(["--plot", str(tmp_path / "fit.png")]) == 0
-    assert capsys.readouterr().out == f"{report}drawn to {tmp_path / 'fit.png'}\n"
-    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
-    # Of a picture in words the markers can be counted: each observation twice.
-    assert demo.main(["--plot", str(tmp_path / "fit.svg")]) == 0
-    picture = (tmp_path / "fit.svg").read_text()
-    samples = MISRA1A.x.size + THURBER.x.size
-    assert picture.count("<use ") >= 2 * samples
+    asked, drawn = [], plot.drawn
+    monkeypatch.setattr(plot, "drawn", lambda fits: asked.extend(fits) or drawn(fits))
+    picture = tmp_path / "fit.PNG"
+    assert demo.main(["--plot", str(picture)]) == 0
+    assert capsys.readouterr().out == f"{report}drawn to {picture}\n"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert [data for data, _ in asked] == [MISRA1A, THURBER]
+    for data, x in asked:
+        np.testing.assert_array_equal(x, demo.fit(data).x)
 
 
 @pytest.mark.parametrize(("name", "complaint"), [
     ("fit.xyz", "must end with one of .*[.]png"),
     ("fit", "must end with one of"),
+    ("", "is a directory"),
     ("none/fit.png", "there is no directory none"),
     ("folder.png", "is a directory"),
 ])  # fmt: skip
@@ -174,13 +198,24 @@ def test_plot_is_refused_before_any_fit(
         demo.main(["--plot", name])
     output = capsys.readouterr()
     assert (caught.value.code, output.out) == (2, "")
-    assert re.search(f"--plot {name}: .*{complaint}", output.err)
+    assert re.search(f"--plot {name or '[.]'}: .*{complaint}", output.err)
+
+
+def test_plot_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As far as can be foreseen it is found before; this is found at the end."""
+    need_modules("matplotlib")
+    picture = tmp_path / "fit.png"
+    picture.symlink_to(tmp_path / "none" / "fit.png")
+    assert demo.main(["--plot", str(picture)]) == 2
+    output = capsys.readouterr()
+    assert "every parameter agrees" in output.out
+    assert f"--plot {picture}: [Errno 2]" in output.err
 
 
 def test_plot_without_matplotlib(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(SystemExit):
         demo.main(["--plot", "fit.png"])
-    assert "needs matplotlib: pip install 'leastsq[plot]'" in capsys.readouterr().err
+    assert "needs matplotlib (pip install matplotlib)" in capsys.readouterr().err

@@ -8,7 +8,6 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,8 @@ from leastsq import _nist_plot, leastsq
 from leastsq._nist import MISRA1A, THURBER, DataSet
 
 __all__ = ["Fit", "compare", "digits_of_agreement", "fit", "main", "report"]
+
+PROGRAM = "python -m leastsq"
 
 TOLERANCE = 1e-14
 """For ftol and xtol."""
@@ -181,7 +182,8 @@ def compare(
     Returns
     -------
     int
-        Exit status: 0, or 1 if any parameter agrees to fewer than 6 digits.
+        Exit status: 0, 1 if any parameter agrees to fewer than 6 digits, or 2 if the picture could
+        not be drawn.
     """
     print("NIST's reference data sets, each from NIST's start 1, with a difference Jacobian;")
     print(f"ftol = xtol = {TOLERANCE:g}: the default, 1.49e-08, would end Thurber at 4 digits.\n")
@@ -192,11 +194,21 @@ def compare(
     good = all(bool(np.all(found.digits >= REQUIRED_DIGITS)) for found in fits)
     verdict = "every parameter agrees" if good else "NOT every parameter agrees"
     print(f"{verdict} with NIST's certified value to {REQUIRED_DIGITS} digits or more")
-    if picture is not None:
-        parameters = [found.x for found in fits]
-        _nist_plot.draw(list(zip(datasets, parameters, strict=True)), picture)
-        print(f"drawn to {picture}")
+    if picture is not None and not _draw(datasets, fits, picture):
+        return 2
     return 0 if good else 1
+
+
+def _draw(datasets: Sequence[DataSet], fits: Sequence[Fit], picture: Path) -> bool:
+    """Write the picture, or say why it could not be written; return whether it was."""
+    parameters = [found.x for found in fits]
+    try:
+        _nist_plot.drawn(list(zip(datasets, parameters, strict=True))).savefig(picture)
+    except (OSError, RuntimeError, ValueError) as error:  # files, LaTeX, formats
+        print(f"{PROGRAM}: error: --plot {picture}: {error}", file=sys.stderr)
+        return False
+    print(f"drawn to {picture}")
+    return True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -215,10 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        With status 2, if there is an unknown option or the picture could not be drawn.
+        With status 2, if there is an unknown option, or a picture cannot be drawn by that name.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m leastsq",
+        prog=PROGRAM,
         description="Fit two of NIST's reference data sets and compare with the certified values.",
     )
     parser.add_argument("--plot", type=Path, metavar="FILE",
@@ -233,14 +245,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _cannot_draw(picture: Path) -> str:
-    """Say why a picture could not be drawn there; empty if it can."""
-    if find_spec("matplotlib") is None:
-        return "needs matplotlib: pip install 'leastsq[plot]'"
-    suffixes = _nist_plot.supported_suffixes()
-    if picture.suffix.lower() not in suffixes:
-        return f"the name must end with one of {', '.join(suffixes)}"
+    """Say why a picture could not be drawn there; empty if nothing is known against it."""
+    try:
+        suffixes = _nist_plot.supported_suffixes()
+    except ImportError as error:
+        return f"needs matplotlib (pip install matplotlib): {error}"
+    except ValueError as error:  # its configuration
+        return f"matplotlib says: {error}"
     if picture.is_dir():
         return "is a directory"
+    if picture.suffix.lower() not in suffixes:
+        return f"the name must end with one of {', '.join(suffixes)}"
     if not picture.parent.is_dir():
         return f"there is no directory {picture.parent}"
     return ""

@@ -1,7 +1,6 @@
 """The picture of the demo's fits; needs matplotlib."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +9,9 @@ from leastsq._nist import DataSet, Vector
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["draw", "supported_suffixes"]
+__all__ = ["drawn", "supported_suffixes"]
 
 DATA, CURVE = "tab:blue", "tab:orange"
 
@@ -23,25 +23,28 @@ def supported_suffixes() -> list[str]:
     return [f".{name}" for name in Figure().canvas.get_supported_filetypes()]
 
 
-def draw(fits: Sequence[tuple[DataSet, Vector]], path: Path) -> None:
+def drawn(fits: Sequence[tuple[DataSet, Vector]]) -> "Figure":
     """Draw data sets, the models at the parameters found, and the residuals below them.
 
     Parameters
     ----------
     fits : sequence of (DataSet, ndarray)
         What was fitted, and the parameters.
-    path : Path
-        The picture to write; its suffix chooses the format.
+
+    Returns
+    -------
+    Figure
+        A column for each fit: data and model above, residuals below.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * len(fits), 4.2), layout="constrained")
+    figure = Figure(figsize=(5 * len(fits), 4.2), layout="constrained", dpi=150)
     axes = figure.subplots(2, len(fits), sharex="col", height_ratios=[3, 1], squeeze=False)
     for (data, parameters), (above, below) in zip(fits, axes.T, strict=True):
         _draw_fit(data, parameters, above)
         _draw_residuals(data, parameters, below)
     figure.align_ylabels(axes)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def _draw_fit(data: DataSet, parameters: Vector, axis: "Axes") -> None:

@@ -1,6 +1,7 @@
 """What `help` and notebooks show first of a function: names and defaults, without the types.
 
-Those are for type checkers, which read the source, and for `typing.get_type_hints`.
+Those are for type checkers, which read the source, and for `typing.get_type_hints`. A function that
+takes over the attributes of one of ours (`functools.wraps`) takes over its signature, too.
 """
 
 import inspect
@@ -13,18 +14,19 @@ __all__ = ["hide_types"]
 def hide_types(public: Iterable[object]) -> None:
     """Take the types out of the signatures of functions, and of classes and their methods."""
     for item in public:
-        parts = [item] if inspect.isfunction(item) else []
-        if inspect.isclass(item) and not issubclass(item, dict):
-            parts = [part for part in vars(item).values() if inspect.isfunction(part)]
-        for function in parts:
-            _hide_types(function)
+        if inspect.isfunction(item):
+            _simplify(item)
+        elif inspect.isclass(item):
+            for name, part in vars(item).items():
+                if inspect.isfunction(part) and (name == "__init__" or not name.startswith("_")):
+                    _simplify(part)
 
 
-def _hide_types(function: Callable[..., Any]) -> None:
-    signature = inspect.signature(function)
+def _simplify(function: Callable[..., Any]) -> None:
+    """Give a function a signature without types and without parameters that are private."""
     parameters = [
         parameter.replace(annotation=inspect.Parameter.empty)
-        for parameter in signature.parameters.values()
+        for name, parameter in inspect.signature(function).parameters.items()
+        if not name.startswith("_")
     ]
-    plain = inspect.Signature(parameters)
-    function.__signature__ = plain  # type: ignore[attr-defined]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
