@@ -20,6 +20,11 @@ say "build the site"
 PATH=$PWD/$venv/bin:$PATH MPLBACKEND=agg \
     "$venv/bin/sphinx-build" --fail-on-warning --keep-going -q "$site/docs" "$site/html"
 say "follow its links"
+# Of a copy that all can read: as root, linkchecker becomes nobody.
+readable=$(mktemp -d)
+trap 'rm -rf "$readable"' EXIT
+cp -r "$site/html" "$readable"
+chmod -R a+rX "$readable"
 "$venv/bin/linkchecker" --config docs/linkchecker.ini --no-status "${external[@]}" \
-    "$site/html/index.html"
+    "$readable/html/index.html"
 say "open $PWD/$site/html/index.html"

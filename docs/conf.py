@@ -45,21 +45,17 @@ version = release = version_of("leastsq")
 extensions = [
     "myst_parser",
     "numpydoc",
-    "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["**/GALLERY_HEADER.rst"]
 suppress_warnings = ["config.cache"]  # the order of the tutorials is a function
 default_role = "autolink"
 autodoc_typehints = "none"
-autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {"all", "ES01", "EX01", "GL01", "SA01", "SS06"}
 numpydoc_validation_exclude = {"Result$"}  # nobody but us makes these
-myst_heading_anchors = 3
 
 html_theme = "pydata_sphinx_theme"
 html_title = "leastsq"
@@ -69,7 +65,6 @@ html_css_files = ["wide.css"]
 html_theme_options = {
     "header_links_before_dropdown": 6,
     "navbar_align": "left",
-    "secondary_sidebar_items": ["page-toc"],
     "navigation_with_keys": False,
     "icon_links": [{"name": "Source", "url": HOME, "icon": "fa-brands fa-github"}],
 }
@@ -84,7 +79,5 @@ sphinx_gallery_conf = {
     "backreferences_dir": "reference/examples",
     "default_thumb_file": str(CHECKOUT / "docs" / "fit.png"),
     "notebook_extensions": set(),  # in a notebook sys.argv is another program's
-    "show_memory": False,
     "min_reported_time": 3600,
-    "only_warn_on_example_error": False,
 }

@@ -19,7 +19,7 @@ from typing import Any, get_type_hints
 
 import pytest
 from reference import bundled
-from support import START, Recorded, decay, run_python
+from support import START, Recorded, decay, decay_jacobian, run_python
 
 import leastsq
 from leastsq import LevenbergMarquardt, _minpack, leastsq_many
@@ -235,7 +235,11 @@ def test_system_build_says_what_it_has_not() -> None:
 
 
 PUBLIC = [vars(leastsq)[name] for name in leastsq.__all__ if name != "__version__"]
-METHODS = [LevenbergMarquardt.tell, leastsq.LeastsqManyResult.standard_errors]
+RETURNED = [leastsq.IntermediateResult, leastsq.LeastsqManyResult]
+"""What is not made by users."""
+NAMED = [item for item in PUBLIC if item is not leastsq.minpack]
+METHODS = [LevenbergMarquardt.ask, LevenbergMarquardt.tell, LevenbergMarquardt.result,
+           leastsq.LeastsqManyResult.standard_errors]  # fmt: skip
 BLOCKS = [getattr(leastsq.minpack, name) for name in leastsq.minpack.__all__]
 
 
@@ -267,18 +271,29 @@ def test_the_module_is_a_map() -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str) -> None:
-    if name in ("__init__", "_many") and not bundled():
+    if name in ("__init__", "_many", "_many_result") and not bundled():
         pytest.skip("the system build has no LevenbergMarquardt and no leastsq_many")
     module = importlib.import_module("leastsq" if name == "__init__" else f"leastsq.{name}")
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize("name", [
-    "leastsq", "LevenbergMarquardt", "minpack.qrfac", "minpack.lmpar", "minpack.covar",
-])  # fmt: skip
-def test_public_functions_have_an_example(name: str) -> None:
-    function = leastsq
-    for part in name.split("."):
-        function = getattr(function, part)
-    examples = doctest.DocTestFinder(recurse=False).find(function, name)
-    assert sum(len(test.examples) for test in examples) > 0
+@pytest.mark.parametrize("item", NAMED + BLOCKS, ids=lambda item: item.__name__)
+def test_public_names_have_examples_and_relatives(item: Any) -> None:
+    """Examples can be pasted: what they use, they import."""
+    text = inspect.getdoc(item) or ""
+    assert re.search(r"^See Also\n-+\n", text, re.M)
+    (example,) = doctest.DocTestFinder(recurse=False).find(item, item.__name__)
+    code = "".join(part.source for part in example.examples)
+    assert re.search(rf"^from leastsq[.\w]* import .*\b{item.__name__}\b", code, re.M) or (
+        item in RETURNED and "from leastsq import" in code
+    )
+
+
+def test_leastsq_shows_what_is_asked_most() -> None:
+    """Standard errors, a Jacobian by columns, extra arguments, and each key of infodict."""
+    text = inspect.getdoc(leastsq.leastsq) or ""
+    examples = text.partition("Examples\n")[2]
+    for part in ("full_output=True", "np.diag(cov_x)", "Dfun=", "col_deriv=True", "args="):
+        assert part in examples
+    _, _, info, _, _ = leastsq.leastsq(decay, START, Dfun=decay_jacobian, full_output=True)
+    assert re.findall(r"^ +- ``(\w+)``", text, re.M) == list(info)

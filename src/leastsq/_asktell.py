@@ -233,7 +233,7 @@ class LevenbergMarquardt:
         Returns
         -------
         x, cov_x, infodict, mesg, ier
-            Described there.
+            As `leastsq` describes them.
 
         Raises
         ------

@@ -18,6 +18,17 @@ def get_include() -> str:
     -------
     str
         Absolute path.
+
+    See Also
+    --------
+    get_library_dir : Returns that of the library.
+
+    Examples
+    --------
+    >>> import os
+    >>> from leastsq import get_include
+    >>> {"leastsq.h", "leastsq_interface.f90"} <= set(os.listdir(get_include()))
+    True
     """
     return _directory_of("include", "leastsq.h")
 
@@ -29,6 +40,17 @@ def get_library_dir() -> str:
     -------
     str
         Absolute path.
+
+    See Also
+    --------
+    get_include : Returns that of the headers.
+
+    Examples
+    --------
+    >>> import os
+    >>> from leastsq import get_library_dir
+    >>> "libleastsq.a" in os.listdir(get_library_dir())
+    True
     """
     return _directory_of("lib", "libleastsq.a")
 
@@ -42,7 +64,18 @@ def _directory_of(folder: str, name: str) -> str:
 
 
 def show_config() -> None:
-    """Print versions, compiler, flags, whose MINPACK this is, and the instruction set in force."""
+    """Print versions, compiler, flags, whose MINPACK this is, and the instruction set in force.
+
+    See Also
+    --------
+    get_include, get_library_dir : Return where the C and Fortran library is.
+
+    Examples
+    --------
+    >>> from leastsq import show_config
+    >>> show_config()  # doctest: +ELLIPSIS
+    leastsq: ...
+    """
     built = _minpack.build_config()
     rows = {
         "leastsq": __version__,

@@ -27,7 +27,26 @@ ELSEWHERE = "leastsq.curve_fit has method 'lm' alone, without bounds: use scipy.
 
 
 class OptimizeWarning(UserWarning):
-    """The covariance of the parameters could not be estimated."""
+    """The covariance of the parameters could not be estimated.
+
+    See Also
+    --------
+    curve_fit : Warns so.
+
+    Examples
+    --------
+    Two parameters of which only the sum has an effect; the warning is made an error.
+
+    >>> import warnings
+    >>> from leastsq import OptimizeWarning, curve_fit
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", OptimizeWarning)
+    ...     try:
+    ...         curve_fit(lambda t, a, b: 0.0 * t + a, [0.0, 1.0, 2.0], [1.0, 2.0, 1.0])
+    ...     except OptimizeWarning as warning:
+    ...         print(warning)
+    Covariance of the parameters could not be estimated
+    """
 
 
 @overload

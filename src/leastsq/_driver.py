@@ -65,6 +65,15 @@ class IntermediateResult:
     See Also
     --------
     leastsq : Calls the callback.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from leastsq import leastsq
+    >>> def report(intermediate_result):
+    ...     print(intermediate_result.nit, f"{intermediate_result.cost:.1e}")
+    >>> x, ier = leastsq(lambda p: [p[0] - 3.0, 2.0 * (p[0] - 3.0)], [1.0], callback=report)
+    1 0.0e+00
     """
 
     x: Vector

@@ -55,6 +55,22 @@ class LeastsqManyResult:
     See Also
     --------
     leastsq_many : Returns it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from leastsq import leastsq_many
+    >>> t = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> y = np.array([[5.1, 2.9, 1.9, 1.1], [5.0, 3.8, 2.9, 2.1]])
+    >>> result = leastsq_many(lambda p, y: p[0] * np.exp(-p[1] * t) - y, [1.0, 1.0], data=y)
+    >>> result
+    2 fits: 2 converged
+    >>> print(result.x.round(2))
+    [[5.06 0.51]
+     [5.02 0.28]]
+    >>> print(result.standard_errors().round(2))
+    [[0.11 0.02]
+     [0.05 0.01]]
     """
 
     x: Vector

@@ -44,7 +44,29 @@ MESSAGES = {
 class InfoDict(TypedDict, total=False):
     """The type of the dict that `leastsq` returns with full_output, for annotations.
 
-    The keys fvec, nfev, njev (missing without Dfun), fjac, ipvt and qtf are described there.
+    Attributes
+    ----------
+    fvec : ndarray, shape (M,)
+        The residual at x.
+    nfev, njev : int
+        Points at which func and Dfun were evaluated; njev is missing without Dfun.
+    fjac : ndarray, shape (N, M)
+        The transpose has R of the last Jacobian's factors J P = Q R in its upper triangle.
+    ipvt : ndarray of int32, shape (N,)
+        Column j of J P is column ipvt[j] of J, counted from 0.
+    qtf : ndarray, shape (N,)
+        The first elements of Q^T func(x).
+
+    See Also
+    --------
+    leastsq : Returns it with full_output.
+
+    Examples
+    --------
+    >>> from leastsq import InfoDict, leastsq
+    >>> x, cov_x, info, mesg, ier = leastsq(lambda p: [p[0] - 1.0], [0.0], full_output=True)
+    >>> sorted(info)
+    ['fjac', 'fvec', 'ipvt', 'nfev', 'qtf']
     """
 
     fvec: Vector

@@ -44,6 +44,10 @@ def enorm(x: npt.ArrayLike) -> float:
     ValueError
         If x is not one-dimensional.
 
+    See Also
+    --------
+    qrfac : Uses it.
+
     References
     ----------
     Moré, Garbow and Hillstrom, User Guide for MINPACK-1, ANL-80-74 (1980), enorm.
@@ -86,6 +90,11 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
         If a does not cast safely to float64.
     ValueError
         If a is not two-dimensional.
+
+    See Also
+    --------
+    qrsolv : Takes R, the permutation and Q^T b.
+    covar : Takes R and the permutation.
 
     References
     ----------
@@ -139,6 +148,11 @@ def qrsolv(
         If an array does not cast safely to float64 (ipvt: to int64).
     ValueError
         If shapes do not fit each other, or ipvt is not a permutation.
+
+    See Also
+    --------
+    qrfac : Makes R and the permutation.
+    lmpar : Calls it to find the parameter.
 
     References
     ----------
@@ -201,6 +215,11 @@ def lmpar(
         If shapes do not fit each other, ipvt is not a permutation, or delta, par or diag is out of
         range.
 
+    See Also
+    --------
+    qrfac : Makes R and the permutation.
+    qrsolv : Solves for one parameter.
+
     References
     ----------
     Moré, The Levenberg-Marquardt algorithm: implementation and theory, LNM 630 (1978), sec. 5.
@@ -249,6 +268,11 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
         If r does not cast safely to float64 (ipvt: to int64).
     ValueError
         If shapes do not fit each other, or ipvt is not a permutation.
+
+    See Also
+    --------
+    qrfac : Makes R and the permutation.
+    leastsq.leastsq : Returns cov_x.
 
     References
     ----------
@@ -308,6 +332,10 @@ def chkder(
         If an array does not cast safely to float64, or some of fvec, fjac and fvecp are missing.
     ValueError
         If shapes do not fit each other.
+
+    See Also
+    --------
+    leastsq.leastsq : Takes the Jacobian as Dfun.
 
     References
     ----------

@@ -205,8 +205,6 @@ with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         residual, start, data=on_disk, weights=weights, vectorized=True, cov=False,
     )  # fmt: skip
 print(type(on_disk).__name__, "covariances:", small.cov_x)
-assert small.x.tobytes() == result.x.tobytes()
-assert np.array_equal(small.standard_errors(absolute_sigma=True), errors, equal_nan=True)
 
 # %%
 # On several machines :doc:`image_cube` goes on, with functions that need no Python
@@ -229,3 +227,6 @@ axes[2].set_title("success")
 axes[2].legend()
 if len(sys.argv) > 1:
     figure.savefig(Path(sys.argv[1]) / "many_fits.png")
+
+assert small.x.tobytes() == result.x.tobytes()
+assert np.array_equal(small.standard_errors(absolute_sigma=True), errors, equal_nan=True)

@@ -233,10 +233,10 @@ print(decays.fit(2.0, 1.5, 1))
 # place of ``leastsq_lmdif1``. The bits are the same.
 info, *found = decays.fit(2.0, 1.5, 1)
 print(decays.ask(2.0, 1.5))
+FOLDER.cleanup()
 assert info in (1, 2, 3, 4)
 assert np.allclose(found, [2.0, 1.5], rtol=1e-9)
 assert decays.ask(2.0, 1.5) == (info, *found)
-FOLDER.cleanup()
 
 # %%
 # pkg-config, CMake and Meson
