@@ -169,7 +169,7 @@ assert x.tobytes() == bits.tobytes()
 # source file, because compiled modules of one compiler are of no use to another. ``ask.f90`` uses
 # it, in a way that is explained next.
 build(
-    "gfortran -o asks $(leastsq-config --fortran-interface) ask.f90 "
+    'gfortran -o asks "$(leastsq-config --fortran-interface)" ask.f90 '
     "$(leastsq-config --libs)"
 )  # fmt: skip
 print(output("asks"))
