@@ -11,20 +11,20 @@ require "${INSTALL_PACKAGES[@]}" g++
 make_venv docs
 say "install leastsq from source, Sphinx and what the tutorials need (Python $(python_version))"
 quietly "$venv/bin/python" -m pip install . --group docs
-# Sphinx writes pages beside its sources; those of the checkout stay as they are.
-site=build/docs
-rm -rf "$site"
-mkdir -p "$site"
-cp -r README.md CHANGELOG.md CONTRIBUTING.md docs tests fortran "$site"
+# Sphinx writes pages beside its sources, and its gallery wants paths without spaces. As root,
+# linkchecker becomes nobody, who must be able to read the pages.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cp -r README.md CHANGELOG.md CONTRIBUTING.md docs tests fortran "$scratch"
 say "build the site"
 PATH=$PWD/$venv/bin:$PATH MPLBACKEND=agg \
-    "$venv/bin/sphinx-build" --fail-on-warning --keep-going -q "$site/docs" "$site/html"
+    "$venv/bin/sphinx-build" --fail-on-warning --keep-going -q "$scratch/docs" "$scratch/html"
 say "follow its links"
-# Of a copy that all can read: as root, linkchecker becomes nobody.
-readable=$(mktemp -d)
-trap 'rm -rf "$readable"' EXIT
-cp -r "$site/html" "$readable"
-chmod -R a+rX "$readable"
+chmod -R a+rX "$scratch"
 "$venv/bin/linkchecker" --config docs/linkchecker.ini --no-status "${external[@]}" \
-    "$readable/html/index.html"
-say "open $PWD/$site/html/index.html"
+    "$scratch/html/index.html"
+site=build/docs/html
+rm -rf "$site"
+mkdir -p "${site%/*}"
+mv "$scratch/html" "$site"
+say "open $PWD/$site/index.html"
