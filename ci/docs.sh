@@ -15,7 +15,7 @@ quietly "$venv/bin/python" -m pip install . --group docs
 # linkchecker becomes nobody, who must be able to read the pages.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cp -r README.md CHANGELOG.md CONTRIBUTING.md docs tests fortran "$scratch"
+cp -r README.md CHANGELOG.md CONTRIBUTING.md docs fortran src tests "$scratch"
 say "build the site"
 PATH=$PWD/$venv/bin:$PATH MPLBACKEND=agg \
     "$venv/bin/sphinx-build" --fail-on-warning --keep-going -q "$scratch/docs" "$scratch/html"
