@@ -1,6 +1,6 @@
 /* Times a pivoted QR routine on fresh copies of one matrix; the clock runs in the calls alone.
  *
- * Linked with libleastsq.a into a shared object that benchmark_routines.py loads. */
+ * Linked with libleastsq.a into a shared object that routines.py loads. */
 #define _POSIX_C_SOURCE 199309L
 #include "leastsq.h"
 

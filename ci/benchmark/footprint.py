@@ -7,7 +7,6 @@ import functools
 import importlib
 import importlib.metadata
 import io
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -16,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from benchmark_timing import Effort, Group, Line, Row, Seconds, amount
+
+from benchmark.children import numbers_from
+from benchmark.timing import Effort, Group, Line, Row, Seconds, amount
 
 __all__ = ["rows"]
 
@@ -61,7 +62,7 @@ def rows(wheel: Path | None) -> list[Row]:
 
 
 def _memory(layout: str, effort: Effort) -> list[Line]:
-    ours, theirs = _numbers(min(effort.rounds, 3), (__file__, layout))
+    ours, theirs = _numbers(min(effort.rounds, 3), ("-m", "benchmark.footprint", layout))
     return [amount("SciPy", 1e-6 * ours, 1e-6 * theirs, MEMORY)]
 
 
@@ -87,11 +88,7 @@ def _compressed_size(package: str) -> int:
 def _numbers(rounds: int, program: tuple[str, ...]) -> Seconds:
     """Return what Python prints for each package, in every round a process each."""
     numbers = [
-        [
-            float(subprocess.check_output([sys.executable, *program, package]))  # noqa: S603  (us)
-            for package in PACKAGES
-        ]
-        for _ in range(rounds)
+        [numbers_from(*program, package)[0] for package in PACKAGES] for _ in range(rounds)
     ]
     return np.array(numbers).T
 

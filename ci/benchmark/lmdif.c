@@ -1,6 +1,6 @@
 /* Fits decays one after the other by lmdif, the residual being compiled too.
  *
- * Linked with libleastsq.a into a shared object that benchmark_compiled.py loads. */
+ * Linked with libleastsq.a into a shared object that compiled.py loads. */
 #include "leastsq.h"
 
 #include <string.h>

@@ -6,8 +6,6 @@ another function of the same types.
 
 import ctypes
 import functools
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,12 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
-from benchmark_fits import FITS, START, TIMES, decays, prepare
-from benchmark_routines import shared_object
-from benchmark_timing import Effort, Group, Line, Row, amount, compared, race
-from benchmark_workers import gain, processes
 
 import leastsq
+from benchmark.children import numbers_from
+from benchmark.fits import FITS, START, TIMES, decays, prepare
+from benchmark.routines import shared_object
+from benchmark.timing import Effort, Group, Line, Row, amount, compared, race
+from benchmark.workers import gain, processes
 
 __all__ = ["rows"]
 
@@ -165,7 +164,7 @@ def _loop(effort: Effort) -> list[Line]:
     residual, x = pointer(), np.empty((len(data), len(START)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "lmdif.so")
-        path.write_bytes(shared_object("benchmark_lmdif.c"))
+        path.write_bytes(shared_object("lmdif.c"))
         fit_decays = ctypes.CDLL(str(path)).fit_decays
     cminpack = ctypes.CDLL("libcminpack.so.1").lmdif
     arguments = (
@@ -217,11 +216,7 @@ def prepare_compiled(place: int) -> None:
 
 
 def _first(effort: Effort) -> list[Line]:
-    found = []
-    for _ in range(min(effort.rounds, 5)):
-        command = [sys.executable, __file__]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-        found.append([float(word) for word in done.stdout.split()])
+    found = [numbers_from("-m", "benchmark.compiled") for _ in range(min(effort.rounds, 5))]
     first, second = np.array(found).T
     note = f"another function of the same types {np.median(second):.3f} s"
     return [amount("", first, None, FIRST, note)]

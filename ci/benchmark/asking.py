@@ -7,7 +7,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-from benchmark_timing import (
+
+import leastsq
+from benchmark.timing import (
     Effort,
     Group,
     Line,
@@ -18,8 +20,6 @@ from benchmark_timing import (
     quartiles,
     repeated,
 )
-
-import leastsq
 from leastsq._workers import Workers
 
 __all__ = ["rows"]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from benchmark_timing import Effort, Group, Line, Row, Timer, compared, interleaved
 from scipy.linalg import cython_lapack, lapack
 
 import leastsq
+from benchmark.timing import Effort, Group, Line, Row, Timer, compared, interleaved
 
 __all__ = ["SIZES", "missing_peers", "rows", "shared_object"]
 
@@ -35,7 +35,7 @@ VERSUS_ORIGINAL = dict.fromkeys(LARGE, 4.0) | {
 BASELINE_VERSUS_ORIGINAL = 3.0
 VERSUS_LAPACK = 1.0
 
-BY_VALUE, BY_REFERENCE, LAPACK = range(3)  # enum convention in benchmark_qr.c
+BY_VALUE, BY_REFERENCE, LAPACK = range(3)  # enum convention in qr.c
 PEERS = {"original": "minpack", "cminpack": "cminpack"}  # libraries
 ENTRIES = {"original": ("qrfac_", BY_REFERENCE), "cminpack": ("qrfac", BY_VALUE)}
 DEFAULT = ""  # the instruction set that the library chooses
@@ -171,7 +171,7 @@ def _library(simd: str) -> ctypes.CDLL:
     """Load a copy of our own, so that each instruction set has its own first use."""
     with tempfile.TemporaryDirectory() as folder, _environment("LEASTSQ_SIMD", simd):
         path = Path(folder, f"leastsq-{simd}.so")
-        path.write_bytes(shared_object("benchmark_qr.c"))
+        path.write_bytes(shared_object("qr.c"))
         library = ctypes.CDLL(str(path))
         library.time_qr.restype = ctypes.c_double
         library.leastsq_simd.restype = ctypes.c_char_p

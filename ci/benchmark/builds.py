@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmark_solves import SOLVERS, Solver, small_rows
-from benchmark_timing import Group, Row
+from benchmark.solves import SOLVERS, Solver, small_rows
+from benchmark.timing import Group, Row
 
 __all__ = ["rows"]
 

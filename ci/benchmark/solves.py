@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
-from benchmark_routines import SIZES
-from benchmark_timing import (
+
+import leastsq
+from benchmark.routines import SIZES
+from benchmark.timing import (
     Effort,
     Group,
     Line,
@@ -22,8 +24,6 @@ from benchmark_timing import (
     interleaved,
     repeated,
 )
-
-import leastsq
 
 __all__ = ["SOLVERS", "Solver", "rows", "small_rows"]
 

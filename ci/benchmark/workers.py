@@ -6,7 +6,6 @@ As a program (FILE COUNT) it fits rows of a file and prints by how many MB its m
 import contextlib
 import functools
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,7 +17,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from benchmark_fits import (
+
+import leastsq
+from benchmark.children import numbers_from
+from benchmark.fits import (
     FITS,
     START,
     TIMES,
@@ -28,9 +30,7 @@ from benchmark_fits import (
     fit_vectorized,
     prepare,
 )
-from benchmark_timing import Effort, Group, Line, Row, amount, quartiles, race
-
-import leastsq
+from benchmark.timing import Effort, Group, Line, Row, amount, quartiles, race
 
 __all__ = ["gain", "processes", "rows"]
 
@@ -114,16 +114,13 @@ def _dask(effort: Effort) -> list[Line]:
 
 
 def _memmap(effort: Effort) -> list[Line]:
-    grown = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "decays"
         with file.open("wb") as out:
             for _ in range(ON_DISK // FITS):
                 decays().tofile(out)
-        for _ in range(min(effort.rounds, 3)):
-            command = [sys.executable, __file__, str(file), str(ON_DISK)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-            grown.append([float(word) for word in done.stdout.split()])
+        program = ("-m", "benchmark.workers", str(file), str(ON_DISK))
+        grown = [numbers_from(*program) for _ in range(min(effort.rounds, 3))]
     above, outputs = np.array(grown).T
     note = f"above outputs of {np.median(outputs):.0f} MB"
     return [amount("", above, None, ABOVE_OUTPUTS, note)]

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
-from benchmark_fits import START, TIMES, decays
-from benchmark_timing import Effort, Group, Line, Row, compared, interleaved, repeated
 
 import leastsq
+from benchmark.fits import START, TIMES, decays
+from benchmark.timing import Effort, Group, Line, Row, compared, interleaved, repeated
 
 __all__ = ["rows"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.optimize
-from benchmark_fits import FITS, START, decay, decays
-from benchmark_timing import Effort, Group, Line, Row, amount, compared, race
 
 import leastsq
+from benchmark.fits import FITS, START, decay, decays
+from benchmark.timing import Effort, Group, Line, Row, amount, compared, race
 
 __all__ = ["rows"]
 

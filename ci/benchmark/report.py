@@ -1,4 +1,4 @@
-"""How the benchmark is shown: a table of text or Markdown, JSON, a plot, and the machine."""
+"""How the benchmark is shown: a table of text or Markdown, JSON, and the machine."""
 
 import dataclasses
 import importlib
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import scipy
-from benchmark_timing import Group, Line, Row, verdict
 
 import leastsq
+from benchmark.timing import Group, Line, Row, verdict
 from leastsq import _minpack
 
-__all__ = ["Results", "as_json", "headings", "machine", "plot", "table_row"]
+__all__ = ["Results", "as_json", "headings", "machine", "table_row"]
 
 Results = list[tuple[Row, list[Line]]]
 
@@ -34,7 +34,7 @@ def machine() -> dict[str, str]:
         "NumPy": np.__version__,
         "SciPy": scipy.__version__,
         "leastsq": f"{leastsq.__version__} ({config['fortran_compiler']}, {config['minpack']})",
-        "instruction set": config.get("simd", "not reported"),
+        "instruction set": config["simd"],
         "LAPACK": _blas(),
     }
 
@@ -120,8 +120,8 @@ def _quantity(value: float, unit: str) -> str:
     if unit == "s":
         scale, unit = next((s for s in SCALES if abs(value) >= s[0]), SCALES[-1])
         value /= scale
-    digits = max(0, 2 - int(np.floor(np.log10(max(abs(value), 0.01)))))
-    return f"{value:.{min(digits, 2)}f} {unit}".rstrip()
+    digits = max(0, 2 - int(np.floor(np.log10(max(abs(value), 1.0)))))
+    return f"{value:.{digits}f} {unit}".rstrip()
 
 
 def as_json(results: Results, about: dict[str, str]) -> str:
@@ -139,43 +139,3 @@ def as_json(results: Results, about: dict[str, str]) -> str:
         for line in lines
     ]
     return json.dumps({"machine": about, "rows": found}, indent=1, ensure_ascii=False) + "\n"
-
-
-def plot(results: Results, about: dict[str, str], path: Path) -> None:
-    """Draw the ratios of times with their quartiles and targets; needs matplotlib."""
-    pyplot = importlib.import_module("matplotlib.pyplot")
-    groups = [group for group in (Group.ROUTINES, Group.SOLVES) if _bars(results, group)]
-    counts = [len(_bars(results, group)) for group in groups]
-    figure, axes = pyplot.subplots(
-        len(groups), figsize=(9, 1.5 + 0.22 * sum(counts)), height_ratios=counts, squeeze=False
-    )
-    for group, axis in zip(groups, axes[:, 0], strict=True):
-        _draw(axis, group, _bars(results, group))
-    figure.suptitle(f"leastsq {leastsq.__version__}, {about['CPU']}", fontsize=9)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-
-
-def _bars(results: Results, group: Group) -> list[tuple[str, Line]]:
-    return [
-        (f"{row.name} / {line.peer}" if group is Group.ROUTINES else row.name, line)
-        for row, lines in results
-        for line in lines
-        if row.group is group
-    ]
-
-
-def _draw(axis: Any, group: Group, bars: list[tuple[str, Line]]) -> None:  # noqa: ANN401
-    names, lines = zip(*bars, strict=True)
-    places = np.arange(len(lines))
-    values = np.array([line.value for line in lines])
-    spread = [values - [line.low for line in lines], [line.high for line in lines] - values]
-    axis.barh(places, values, xerr=spread, color="tab:blue", ecolor="black", height=0.7)
-    for place, line in enumerate(lines):
-        if line.target is not None:
-            axis.plot([line.target] * 2, [place - 0.45, place + 0.45], color="tab:red")
-    axis.axvline(1.0, color="gray", linewidth=0.8)
-    axis.set_yticks(places, names, fontsize=7)
-    axis.invert_yaxis()
-    axis.margins(y=0.01)
-    axis.set_title(f"{group.value} (red: target)", fontsize=9)

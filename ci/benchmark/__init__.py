@@ -1,0 +1,1 @@
+"""Measures the installed leastsq beside other implementations; ci/benchmark.py runs it."""
