@@ -59,5 +59,6 @@ check "fprettify" fortran_layout
 check "no goto" no_goto
 check "at most 100 columns" short_lines
 check "shellcheck" shell_scripts
+check "mutations find their places" "$venv/bin/python" ci/mutate.py --check
 check "header as C99 and C++17" header_alone
 ((${#failed[@]} == 0)) || die "failed: $(printf '%s; ' "${failed[@]}")"
