@@ -3,8 +3,8 @@
 source "$(dirname "$0")/common.sh"
 
 MAX_WHEEL_BYTES=400000
-ASKS="workspace_size start resume inspect difference_point difference_column"
-FORTRAN_DOOR="chkder covar dpmpar enorm fdjac2 lmder lmder1 lmdif lmdif1 lmpar qrfac qrsolv"
+REVERSE_COMMUNICATION="workspace_size start resume inspect difference_point difference_column"
+MINPACK_ROUTINES="chkder covar dpmpar enorm fdjac2 lmder lmder1 lmdif lmdif1 lmpar qrfac qrsolv"
 
 failures=0
 fail() {
@@ -12,7 +12,7 @@ fail() {
     failures=$((failures + 1))
 }
 
-# Fails with a title and the lines of $2, if there are any.
+# Fails if $2 is not empty, with a title and those lines.
 none_of() {
     [[ -z $2 ]] || fail "$1: $(tr '\n' ' ' <<<"$2")"
 }
@@ -35,18 +35,19 @@ check_archive() {
     undefined=$(nm -u "$1" 2>/dev/null | awk '$1 == "U" {print $2}' | sort -u)
     echo "defined in the archive: $(wc -l <<<"$defined") symbols"
     none_of "the archive defines names that are not ours" \
-        "$(grep -vE "^((${FORTRAN_DOOR// /|})_|(__)?leastsq_.*)$" <<<"$defined" || true)"
-    for name in $FORTRAN_DOOR; do
+        "$(grep -vE "^((${MINPACK_ROUTINES// /|})_|(__)?leastsq_.*)$" <<<"$defined" || true)"
+    for name in $MINPACK_ROUTINES; do
         grep -qx "${name}_" <<<"$defined" || fail "the archive lacks ${name}_"
     done
-    for name in $FORTRAN_DOOR $ASKS; do
+    for name in $MINPACK_ROUTINES $REVERSE_COMMUNICATION; do
         grep -qx "leastsq_$name" <<<"$defined" || fail "the archive lacks leastsq_$name"
     done
     none_of "the archive needs a compiler's runtime" \
         "$(grep -E '^_(gfortran|F|GOMP)' <<<"$undefined" || true)"
     none_of "the archive takes memory from the heap" \
         "$(grep -E '^(malloc|calloc|realloc|free|alloca)$' <<<"$undefined" || true)"
-    # Linking all of it finds a symbol defined twice, code that is not PIC, and a missing library.
+    # Linking the whole archive finds symbols defined twice, code that is not PIC and libraries that
+    # it lacks.
     gcc -shared -Wl,--no-undefined -Wl,--fatal-warnings -o "$scratch/all.so" \
         -Wl,--whole-archive "$1" -Wl,--no-whole-archive -lm ||
         fail "the archive does not link with -lm alone"
@@ -67,4 +68,4 @@ echo "wheel: $size bytes"
 check_module "$(echo "$scratch"/wheel/leastsq/_minpack*.so)"
 check_archive "$scratch/wheel/leastsq/lib/libleastsq.a"
 ((failures == 0)) || die "$failures failures"
-echo "all as promised"
+echo "all checks passed"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it: where they run, system packages, virtual environments.
+# Sourced by the scripts of this directory: enters the checkout, and has functions for system
+# packages and virtual environments.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,7 +14,7 @@ die() {
     exit 1
 }
 
-# Runs a command in silence, or shows all that it said if it fails.
+# Runs a command and shows its output only if it fails.
 quietly() {
     local output
     output=$("$@" 2>&1) || { printf '%s\n' "$output" >&2 && die "failed: $*"; }
@@ -21,11 +22,11 @@ quietly() {
 
 # Debian's packages: what an installation from source needs, and the tests on top of it.
 INSTALL_PACKAGES=(gcc gfortran)
-# shellcheck disable=SC2034  # of the scripts that source this
+# shellcheck disable=SC2034  # used by the scripts that source this
 TEST_PACKAGES=("${INSTALL_PACKAGES[@]}" g++ cmake pkg-config
     libminpack1 minpack-dev libcminpack1 libcminpack-dev)
 
-# Prints those Debian packages that are neither installed nor commands on the PATH.
+# Prints those of the Debian packages given that are neither installed nor commands on the PATH.
 missing_packages() {
     local package
     for package; do
@@ -41,14 +42,15 @@ python_is_complete() {
 os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null
 }
 
-# Prints the packages of Debian's Python, of python3.15's if it has that name, that $PYTHON lacks.
+# Prints the Debian packages that would complete $PYTHON: python3-venv, or python3.15-venv if
+# PYTHON=python3.15, and so on.
 missing_python() {
     local name=python3
     [[ $PYTHON != python3.* ]] || name=$PYTHON
     python_is_complete || missing_packages "$name" "$name-dev" "$name-venv"
 }
 
-# Installs Debian packages, or names them where it may not, and those for the tests with them.
+# Installs Debian packages. Where it may not, it names them, and those that the tests need.
 install_packages() {
     local sudo=() all
     (($#)) || return 0
@@ -64,14 +66,14 @@ install_packages() {
         apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
 }
 
-# Sees to Debian packages alone.
+# Installs those of the Debian packages given that are missing.
 require_packages() {
     local missing
     readarray -t missing < <(missing_packages "$@")
     install_packages "${missing[@]}"
 }
 
-# Sees to Debian packages and to a complete Python, all at once.
+# The same, with those that $PYTHON lacks; then checks that $PYTHON can build the package.
 require() {
     local missing
     readarray -t missing < <(missing_packages "$@" && missing_python)
@@ -83,7 +85,7 @@ require() {
 
 python_version() { "$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
-# Sets venv to build/venv-VERSION-NAME, which is made if it is not there or its Python has gone.
+# Sets venv to build/venv-VERSION-NAME, which is created if it is missing or its Python is.
 make_venv() {
     venv=build/venv-$(python_version)-$1
     "$venv/bin/python" -m pip --version &>/dev/null || quietly "$PYTHON" -m venv --clear "$venv"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the site from the README, docs/, the tutorials, which run, and the docstrings. A warning is
 # an error. Then follows every link: those to other hosts, too, with --external.
-# usage: [PYTHON=python3.13] ci/docs.sh [--external]; the site is left in build/docs/html
+# usage: [PYTHON=python3.13] ci/docs.sh [--external]; the site is in build/docs/html
 source "$(dirname "$0")/common.sh"
 
 external=()
@@ -11,8 +11,8 @@ require "${INSTALL_PACKAGES[@]}" g++
 make_venv docs
 say "install leastsq from source, Sphinx and what the tutorials need (Python $(python_version))"
 quietly "$venv/bin/python" -m pip install . --group docs
-# Sphinx writes pages beside its sources, and its gallery wants paths without spaces. As root,
-# linkchecker becomes nobody, who must be able to read the pages.
+# Sphinx writes pages beside its sources, and its gallery needs paths without spaces: work on a
+# copy. If started as root, linkchecker switches to the user nobody, who must be able to read it.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cp -r README.md CHANGELOG.md CONTRIBUTING.md docs fortran src tests "$scratch"

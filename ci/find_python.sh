@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints a Python of version 3.MINOR or newer that really runs: the default one if it will do, or
-# the oldest that pyenv or the PATH has (the newest may be too new for the packages we need).
+# Prints a working Python of version 3.MINOR or newer: the default one if it is, otherwise the
+# oldest of pyenv and the PATH (the newest may be too new for the packages we need).
 # usage: ci/find_python.sh MINOR
 source "$(dirname "$0")/common.sh"
 
@@ -12,7 +12,7 @@ minor=$1
 candidates=("$PYTHON")  # the default, set in common.sh
 if command -v pyenv >/dev/null; then
     while read -r version; do
-        # A shim stands on the PATH for each version, selected or not, so ask for the real file.
+        # pyenv's shims run only the selected versions, so take the real file.
         candidates+=("$(pyenv prefix "$version")/bin/python")
     done < <(pyenv versions --bare | grep -E '^3\.[0-9]+\.[0-9]+$' | sort -V)
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds free-threaded CPython 3.13 from Debian trixie's source package, once, into
-# build/cpython-3.13t, and runs the thread tests on it with the GIL off. About 4 minutes on two
-# cores, seconds from then on; not part of .ci/run. MAKEFLAGS (-j2) is make's.
+# build/cpython-3.13t, and runs the thread tests on it with the GIL off. The build takes
+# about 4 minutes on two cores; not part of .ci/run. MAKEFLAGS is passed to make (default -j2).
 # usage: ci/freethreaded.sh [pytest arguments, by default the tests of threads and callables]
 source "$(dirname "$0")/common.sh"
 
@@ -9,7 +9,7 @@ suite=trixie
 prefix=$PWD/build/cpython-3.13t
 source_dir=$PWD/build/cpython-source
 
-# Downloads the source package through apt, with a list of its own beside the system's.
+# Downloads the source package through apt, with package lists separate from the system's.
 fetch_source() {
     local mirror apt
     # shellcheck disable=SC2016  # apt's variable, not the shell's

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every static check; the tools' versions and settings stand in pyproject.toml.
+# Runs every static check; the tools' versions and settings are in pyproject.toml.
 source "$(dirname "$0")/common.sh"
 
 failed=()
@@ -14,14 +14,14 @@ check() {
 
 tool() { "$venv/bin/$1" "${@:2}"; }
 
-# Lists our own files whose names match any of the patterns given.
+# Lists the checkout's files whose names match any of the patterns given.
 files() {
     local pattern names=()
     for pattern; do names+=(-o -name "$pattern"); done
     find .ci ci docs fortran src tests ./*.* .[a-z]*.* -type f \( "${names[@]:1}" \) | sort
 }
 
-# Its --diff always exits 0, so any output at all, a warning too, is a failure.
+# fprettify --diff always exits 0, so any output, even a warning, is a failure.
 fortran_layout() {
     local output
     output=$(tool fprettify --diff "${fortran[@]}" 2>&1) || true

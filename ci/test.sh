@@ -4,7 +4,7 @@
 # usage: [PYTHON=...] [BUILDS="system bundled"] [LEASTSQ_SIMD=avx2] ci/test.sh [pytest arguments]
 source "$(dirname "$0")/common.sh"
 
-# Job control: a background job would otherwise ignore SIGINT, which the tests raise.
+# Job control: without it background jobs ignore SIGINT, which some tests raise.
 set -m
 
 read -ra builds <<<"${BUILDS:-system bundled}"
@@ -12,7 +12,7 @@ declare -A logs jobs
 failed=()
 summary=()
 
-# Sets logs of a part and makes it, so that tail finds it however late the part starts.
+# Creates the log of a part, so that tail finds it even before the part has started.
 open_log() {
     logs[$1]=build/test-$version-$1${LEASTSQ_SIMD:+-$LEASTSQ_SIMD}.log
     : >"${logs[$1]}"
@@ -28,10 +28,10 @@ run_suite() {
         --timeout=600 --timeout-method=thread --ignore=tests/test_downstream.py "${@:2}"
 }
 
-# Runs a part, a command, into its log, which ends with a line for the summary.
+# Runs a part, whose command is $2 and on, with output to its log; the last line is its summary.
 run_part() {
     local name=$1 begin=$SECONDS status word=FAIL
-    set +e # which `&&` or `if` would do, and for the whole of the part
+    set +e # not `if` or `&&`, which would also disable set -e inside the part
     (set -e && "${@:2}") &>>"${logs[$name]}"
     status=$?
     ((status)) || word=PASS

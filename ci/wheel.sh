@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Builds the wheel for each CPython, repairs it to manylinux_2_17 with nothing bundled, and tests it
 # in clean environments with the oldest NumPy 2 that has a wheel for that Python and the newest.
-# usage: ci/wheel.sh [3.11 3.12 3.13]; the wheels are left in build/wheels
+# usage: ci/wheel.sh [3.11 3.12 3.13]; the wheels are in build/wheels
 source "$(dirname "$0")/common.sh"
 
 declare -A OLDEST_NUMPY=([3.11]=2.0.0 [3.12]=2.0.0 [3.13]=2.1.0 [3.14]=2.3.2 [3.15]=2.5.2)
-# Of the suite, what needs neither SciPy nor the distribution's libraries.
+# Those tests that need neither SciPy nor Debian's reference libraries.
 TESTS=(callables config doors inputs options outputs package reentrancy residuals)
 
 platform=manylinux_2_17_$(uname -m)
 output=build/wheels
 
-# Sets PYTHON to CPython $1, through pyenv's prefixes if it is not a command that runs.
+# Sets PYTHON to CPython $1, that of pyenv if no command of that name works.
 find_exact() {
     PYTHON=$(PYTHON=python$1 bash ci/find_python.sh "${1#3.}") || die "found no Python $1"
     [[ $(python_version) == "$1" ]] || die "found no Python $1"

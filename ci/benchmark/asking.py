@@ -1,4 +1,4 @@
-"""Rows for solves that ask: vectorized, parallel, and told from outside, beside the plain call."""
+"""Rows for other ways to evaluate: vectorized, in parallel, by ask and tell, beside plain calls."""
 
 import functools
 import multiprocessing
@@ -26,8 +26,12 @@ __all__ = ["rows"]
 
 Vector = npt.NDArray[np.float64]
 
-VECTORIZED, GAIN, PER_EVALUATION = 0.7, 0.85, 2e-6
-"""Targets: of the plain call's time, of two processes' gain, seconds."""
+VECTORIZED = 0.7
+"""Target: the time of a vectorized solve over that of a plain one."""
+GAIN = 0.85
+"""Target: what two workers gain over what two processes gain."""
+PER_EVALUATION = 2e-6
+"""Target: seconds that ask and tell take for an evaluation."""
 
 TIMES = np.linspace(0.0, 4.0, 50)
 NOISE = 0.02 * np.random.default_rng(0).standard_normal(TIMES.size)
@@ -35,10 +39,10 @@ DATA = 2.5 * np.exp(-1.3 * TIMES) + 0.5 + NOISE
 START = np.array([1.0, 1.0, 0.0])
 
 ENERGIES = np.linspace(0.0, 10.0, 200)
-SPREAD = np.linspace(-0.3, 0.3, 8000).reshape(-1, 50)
-"""Where a spectrum of four lines is measured, and by how much the instrument smears it."""
-LINES = np.array([3.0, 5.0, 2.0, 4.0, 1.5, 4.0, 6.0, 8.5])
-"""Four heights, four places."""
+OFFSETS = np.linspace(-0.3, 0.3, 8000).reshape(-1, 50)
+"""Where a spectrum of four lines is measured; offsets over which the instrument averages."""
+SPECTRUM = np.array([3.0, 5.0, 2.0, 4.0, 1.5, 4.0, 6.0, 8.5])
+"""The four heights, then the four places."""
 
 
 def decay(p: Vector) -> Vector:
@@ -49,27 +53,29 @@ def decay(p: Vector) -> Vector:
 
 
 def spectrum(p: Vector) -> Vector:
-    """Return four lines of height and place p, smeared: about 20 ms of computing."""
+    """Return the spectrum of lines with heights and places p, in about 20 ms."""
     total = np.zeros(ENERGIES.size)
-    for part in SPREAD:  # as much as a cache holds
-        seen = ENERGIES[:, None] - part
+    for block in OFFSETS:  # small enough for the cache
+        shifted = ENERGIES[:, None] - block
         for height, place in p.reshape(2, 4).T:
-            total += height * np.exp(-((seen - place) ** 2)).sum(axis=1)
-    return total / SPREAD.size
+            total += height * np.exp(-((shifted - place) ** 2)).sum(axis=1)
+    return total / OFFSETS.size
 
 
-MEASURED = spectrum(LINES) + 0.02 * np.random.default_rng(1).standard_normal(ENERGIES.size)
+MEASURED = spectrum(SPECTRUM) + 0.02 * np.random.default_rng(1).standard_normal(ENERGIES.size)
 
 
-def lines(p: Vector) -> Vector:
+def spectrum_residual(p: Vector) -> Vector:
     """Return the residuals of the spectrum."""
     values: Vector = spectrum(p) - MEASURED
     return values
 
 
-def fit_lines(workers: Workers | None = None) -> int:
+def fit_spectrum(workers: Workers | None = None) -> int:
     """Fit the spectrum from a good guess; return the number of evaluations."""
-    solution = leastsq.leastsq(lines, LINES + 0.2, full_output=True, workers=workers)
+    solution = leastsq.leastsq(
+        spectrum_residual, SPECTRUM + 0.2, full_output=True, workers=workers
+    )
     return solution[2]["nfev"]
 
 
@@ -96,7 +102,7 @@ def rows() -> list[Row]:
         ),
         Row(
             "ask/tell one by one",
-            "And point by point?",
+            "The same, told point by point?",
             Group.AMOUNTS,
             functools.partial(_ask_and_tell, one_by_one=True),
         ),
@@ -123,18 +129,18 @@ def _vectorized(effort: Effort) -> list[Line]:
 
 
 def _workers(effort: Effort) -> list[Line]:
-    """Measure with a clock on the wall, for it is others who work."""
+    """Measure wall-clock time, for other processes do the work."""
     found = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        list(pool.map(lines, [LINES] * 8))  # both have started
+        list(pool.map(spectrum_residual, [SPECTRUM] * 8))  # now both processes have started
         for _ in range(effort.rounds):
             start = time.perf_counter()
-            evaluations = fit_lines()
+            evaluations = fit_spectrum()
             alone = time.perf_counter()
-            fit_lines(functools.partial(pool.map, chunksize=4))  # half of the points each
+            fit_spectrum(functools.partial(pool.map, chunksize=4))  # half of the points each
             shared = time.perf_counter()
-            for solve in [pool.submit(fit_lines) for _ in range(2)]:
+            for solve in [pool.submit(fit_spectrum) for _ in range(2)]:
                 solve.result()
             both = time.perf_counter()
             found.append((alone - start, shared - alone, both - shared))

@@ -1,4 +1,4 @@
-"""Rows for small solves: this build against another one, and that against itself for the noise."""
+"""Rows for small solves: this build against another, and that against its own copy, as noise."""
 
 import importlib
 import shutil
@@ -11,20 +11,20 @@ from benchmark.timing import Group, Row
 
 __all__ = ["rows"]
 
-MOST = 1.03
-"""Of the other build's time, for what is to be no slower."""
+MAX_RATIO = 1.03
+"""Target: our time over the other build's; what is above 1 is left to noise."""
 
 
 def rows(directory: Path) -> list[Row]:
-    """Return the rows against the build that stands in a directory, by pip install --target."""
-    theirs = _load(directory)
-    with tempfile.TemporaryDirectory() as copy:
-        shutil.copytree(directory / "leastsq", Path(copy, "leastsq"))
-        again = _load(Path(copy))
-    pair = {"ours": SOLVERS["ours"], "other": theirs}
-    noise = {"other": theirs, "itself": again}
+    """Return the rows against the build that pip install --target has put into a directory."""
+    other = _load(directory)
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copytree(directory / "leastsq", Path(scratch, "leastsq"))
+        copied = _load(Path(scratch))
+    pair = {"ours": SOLVERS["ours"], "other": other}
+    noise = {"other": other, "itself": copied}
     return [
-        *small_rows(Group.BUILDS, pair, lambda _: MOST),
+        *small_rows(Group.BUILDS, pair, lambda _: MAX_RATIO),
         *small_rows(Group.BUILDS, noise, lambda _: None, " (noise)"),
     ]
 

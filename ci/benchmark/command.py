@@ -1,17 +1,16 @@
-"""Answers how fast the installed leastsq is, each row against a peer measured in turn with it.
+"""Measures how fast the installed leastsq is, each row beside a peer in the same rounds.
 
     python ci/benchmark.py                          all rows, about four minutes
-    python ci/benchmark.py --row "qr 2000x200"      those whose names contain that
+    python ci/benchmark.py --row "qr 2000x200"      rows whose names contain that
     python ci/benchmark.py --against DIRECTORY      small solves beside another build's, which
                                                     pip install --target DIRECTORY has put there
     python ci/benchmark.py --bars FILE.png          fits a second, SciPy's and ours, as bars
-    LEASTSQ_SIMD=avx2 python ci/benchmark.py --row "qr "     with an instruction set of choice
+    LEASTSQ_SIMD=avx2 python ci/benchmark.py --row "qr "     with a lesser instruction set
 
 Needs SciPy >= 1.18 and a C compiler; compares with Debian's libminpack1 and libcminpack1 if they
-are installed. Ratios are medians over rounds in which every contender has its turn; how far they
-spread is shown by their quartiles. Time spent waiting for the processor does not count, yet another
-busy process still disturbs through caches and memory. Nothing is tested: a target that is missed
-is no error.
+are installed. Ratios are medians over rounds in which every contender has its turn; quartiles show
+how far they spread. In rows of one thread, time spent waiting for the processor does not count, yet
+another busy process still disturbs through caches and memory. A target that is missed is no error.
 """
 
 import argparse
@@ -38,7 +37,7 @@ from benchmark.timing import Effort, Row, verdict
 __all__ = ["main"]
 
 THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would slow the peer down
+BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would give LAPACK slower kernels
 FULL, QUICK = Effort(seconds=2.5, rounds=5), Effort(seconds=0.2, rounds=3)
 
 
@@ -49,7 +48,7 @@ def main() -> None:
         if vars(options)[option] and find_spec("matplotlib") is None:
             sys.exit(f"--{option} needs matplotlib: pip install matplotlib")
     if options.bars:
-        _start_again_in_clean_environment()
+        _restart_in_clean_environment()
         picture.bars(options.bars)
         return
     rows = [
@@ -76,7 +75,7 @@ def main() -> None:
         for row in rows:
             print(f"{row.name:26}{row.question}")
         return
-    _start_again_in_clean_environment()
+    _restart_in_clean_environment()
     about = report.machine()
     missing = routines.missing_peers()
     if missing:
@@ -100,17 +99,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few rounds: about a minute")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw it with matplotlib")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the ratios, too")
     parser.add_argument("--bars", type=Path, metavar="FILE.png",
                         help="only draw how many fits a second there are")  # fmt: skip
-    parser.add_argument("--against", type=Path, metavar="DIRECTORY", help="only another build")
-    parser.add_argument("--wheel", type=Path, help="weigh this wheel, not what is installed")
+    parser.add_argument("--against", type=Path, metavar="DIRECTORY",
+                        help="only compare with the build in it")  # fmt: skip
+    parser.add_argument("--wheel", type=Path, help="report this wheel's size, not the package's")
     return parser.parse_args()
 
 
-def _start_again_in_clean_environment() -> None:
+def _restart_in_clean_environment() -> None:
     """Give LAPACK one thread and its own choice of kernels, which it makes when it is loaded."""
-    clean = {k: v for k, v in os.environ.items() if k not in FOREIGN} | THREADS
+    clean = {k: v for k, v in os.environ.items() if k not in BLAS_OVERRIDES} | THREADS
     if clean != dict(os.environ):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], clean)  # noqa: S606
 

@@ -1,7 +1,7 @@
-"""Rows for compiled residuals, beside the residual alone and SciPy or cminpack with the same one.
+"""Rows for compiled residuals, beside their evaluations alone, SciPy and cminpack.
 
-As a program it prints how long a first call takes beyond the function's own compiling, and one of
-another function of the same types.
+Run as a program, it prints how many seconds a first call takes whose function has been compiled,
+and then one with another function of the same types.
 """
 
 import ctypes
@@ -30,13 +30,22 @@ __all__ = ["rows"]
 Vector = npt.NDArray[np.float64]
 Compiled = Callable[..., Any]
 
-FLOOR, ONE, FIRST = 2.1, 0.25, 0.2
-"""Targets: times the residual alone, times SciPy's time, seconds; at most."""
-MANY, SPOTS, LOOP, THREADS = 7.0, 4.0, 1.0, 0.95
-"""Targets: SciPy's time over ours, the same, cminpack's over ours, of what processes gain."""
-LOOPED = 2000
+FLOOR = 2.1
+"""Target: the time of fits over that of their residuals alone."""
+ONE = 0.25
+"""Target: our time for one solve over SciPy's."""
+FIRST = 0.2
+"""Target: seconds of a first call."""
+MANY, SPOTS, LOOP = 7.0, 4.0, 1.0
+"""Targets: SciPy's, SciPy's and cminpack's time over ours."""
+THREADS = 0.95
+"""Target: what two threads gain over what two processes gain."""
+LOOP_FITS = 2000
+"""Fits of a Python loop beside leastsq_many."""
 SIDE = 7
+"""Pixels on a side of an image of a spot."""
 SPOT = [80.0, 3.0, 3.0, 1.3, 1.3, 5.0]
+"""Start: height, x, y, width in x and in y, background."""
 
 
 def rows() -> list[Row]:
@@ -44,17 +53,18 @@ def rows() -> list[Row]:
     if find_spec("numba") is None:
         return []
     return [
-        Row("compiled floor", "Many exponentials of numba's, over the residual alone?",
+        Row("compiled floor", "Fits of a numba residual: their time over that of its evaluations?",
             Group.AMOUNTS, _floor, ""),
-        Row("compiled many", "And how much faster than SciPy in a loop, with the same function?",
+        Row("compiled many", "How much faster than SciPy in a loop, with the same function?",
             Group.MANY, _many),
-        Row("compiled one", "One call, beside SciPy's?", Group.SOLVES, _one),
-        Row("compiled spots", "7 x 7 spots, float32, four scratch arrays?", Group.MANY, _spots),
-        Row("compiled loop", "A C loop over lmdif, ours and cminpack's, the same residual?",
+        Row("compiled one", "How long does one solve take, beside SciPy's?", Group.SOLVES, _one),
+        Row("compiled spots", "How much faster are 7 x 7 spots, float32, four scratch arrays?",
+            Group.MANY, _spots),
+        Row("compiled loop", "How fast is a C loop over our lmdif, and over cminpack's?",
             Group.MANY, _loop),
         Row("compiled threads", "What do two threads gain, beside two plain processes?",
             Group.GAINS, _threads),
-        Row("compiled first", "A first call, beyond the function's own compiling?",
+        Row("compiled first", "How long does a first call take, its function compiled?",
             Group.AMOUNTS, _first),
     ]  # fmt: skip
 
@@ -101,10 +111,10 @@ def _many(effort: Effort) -> list[Line]:
     fit = partial(leastsq.leastsq_many, residual, START, data=data, args=TIMES)
 
     def loop() -> None:
-        for y in data[:LOOPED]:
+        for y in data[:LOOP_FITS]:
             scipy.optimize.leastsq(residual, START, (y, TIMES))
 
-    ours, theirs = race(effort.rounds, (fit, len(data)), (loop, LOOPED))
+    ours, theirs = race(effort.rounds, (fit, len(data)), (loop, LOOP_FITS))
     return [compared(Group.MANY, "SciPy", ours, theirs, MANY, "seconds a fit")]
 
 
@@ -113,13 +123,13 @@ def _one(effort: Effort) -> list[Line]:
     compiled = leastsq.CompiledResidual(residual)
 
     def loop(solver: Callable[..., Any], func: object) -> None:
-        for _ in range(LOOPED):
+        for _ in range(LOOP_FITS):
             solver(func, START, (y, TIMES))
 
     ours, theirs = race(
         effort.rounds,
-        (partial(loop, leastsq.leastsq, compiled), LOOPED),
-        (partial(loop, scipy.optimize.leastsq, residual), LOOPED),
+        (partial(loop, leastsq.leastsq, compiled), LOOP_FITS),
+        (partial(loop, scipy.optimize.leastsq, residual), LOOP_FITS),
     )
     return [compared(Group.SOLVES, "SciPy", ours, theirs, ONE)]
 
@@ -151,15 +161,15 @@ def _spots(effort: Effort) -> list[Line]:
     fit = partial(leastsq.leastsq_many, spot, SPOT, data=images, args=args)
 
     def loop() -> None:
-        for image in images[: LOOPED // 2]:
+        for image in images[: LOOP_FITS // 2]:
             scipy.optimize.leastsq(spot, SPOT, (image, *args))
 
-    ours, theirs = race(effort.rounds, (fit, len(images)), (loop, LOOPED // 2))
+    ours, theirs = race(effort.rounds, (fit, len(images)), (loop, LOOP_FITS // 2))
     return [compared(Group.MANY, "SciPy", ours, theirs, SPOTS, "seconds a fit")]
 
 
 def _loop(effort: Effort) -> list[Line]:
-    """Fit decays in C, whose residual is a pointer, and by leastsq_many."""
+    """Fit decays whose residual is a C function: by a loop in C and by leastsq_many."""
     data = decays()[: FITS // 10]
     residual, x = pointer(), np.empty((len(data), len(START)))
     with tempfile.TemporaryDirectory() as folder:
@@ -184,7 +194,7 @@ def _loop(effort: Effort) -> list[Line]:
 
 
 def pointer() -> Any:
-    """Return the residual of a decay for C."""
+    """Return the residual of a decay as a C function."""
     from numba import cfunc, types
 
     numbers, i = types.CPointer(types.float64), types.intc
@@ -204,13 +214,13 @@ def _threads(effort: Effort) -> list[Line]:
 
 
 def fit_compiled(first: int, last: int, **options: Any) -> None:
-    """Fit some of the decays, whose data are made where they are fitted."""
+    """Fit the decays from first to last, in a process that makes their data itself."""
     data = decays()[first:last]
     leastsq.leastsq_many(exponential(), START, data=data, args=TIMES, **options)
 
 
 def prepare_compiled(place: int) -> None:
-    """Make the data and compile the residual in a process that has just started."""
+    """Make the data and compile the residual in a new process."""
     fit_compiled(0, 2)
     prepare(place)
 

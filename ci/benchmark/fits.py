@@ -1,4 +1,4 @@
-"""Decays for rows about many fits: a module that needs NumPy alone, for other processes."""
+"""Decays for rows about many fits; other processes import this, so it needs NumPy alone."""
 
 import functools
 import time
@@ -18,7 +18,7 @@ Vector = npt.NDArray[np.float64]
 TIMES = np.linspace(0.0, 4.0, 50)
 START = [1.0, 1.0, 0.0]
 FITS = 100_000
-"""Decays that there are."""
+"""How many decays there are."""
 
 
 def decay(p: Vector, y: Vector) -> Vector:
@@ -37,16 +37,16 @@ def decays() -> Vector:
 
 
 def fit_vectorized(first: int, last: int, **options: Any) -> None:
-    """Fit some of the decays, whose data are made where they are fitted."""
+    """Fit the decays from first to last, in a process that makes their data itself."""
     leastsq.leastsq_many(decay, START, data=decays()[first:last], vectorized=True, **options)
 
 
 def fit_one_by_one(first: int, last: int, **options: Any) -> None:
-    """Do the same without vectorizing."""
+    """Fit them with a residual of one point."""
     leastsq.leastsq_many(decay, START, data=decays()[first:last], **options)
 
 
 def prepare(_: int) -> None:
-    """Make the data in a process that has just started."""
+    """Make the data in a new process."""
     decays()
-    time.sleep(0.5)
+    time.sleep(0.5)  # busy until the other process has taken its call

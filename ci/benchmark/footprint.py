@@ -1,6 +1,7 @@
-"""Rows for what the package costs a process beside time in solves: memory, import, download.
+"""Rows for what the package costs besides time in solves: memory, import, size.
 
-As a program (LAYOUT PACKAGE) it prints the bytes by which a solve's peak exceeds its callbacks'.
+Run as a program (LAYOUT PACKAGE), it prints the bytes by which the peak memory of a solve exceeds
+that of its callbacks.
 """
 
 import functools
@@ -26,9 +27,7 @@ Matrix = npt.NDArray[np.float64]
 
 SHAPE = (200_000, 50)
 JACOBIAN = SHAPE[0] * SHAPE[1] * 8e-6  # MB
-MEMORY = 1.1 * JACOBIAN + 5.0  # MB
-IMPORT = 8.0  # ms
-WHEEL = 400.0  # KB
+MEMORY, IMPORT, WHEEL = 1.1 * JACOBIAN + 5.0, 8.0, 400.0  # targets in MB, ms, KB
 
 PACKAGES = ("leastsq", "scipy.optimize")
 LAYOUTS = {"col_deriv": "col_deriv=1", "F": "Fortran-ordered", "C": "C-ordered"}
@@ -41,11 +40,11 @@ print((time.perf_counter_ns() - start) * 1e-6)
 
 
 def rows(wheel: Path | None) -> list[Row]:
-    """Return the rows of this module; a wheel is weighed if one is given."""
+    """Return the rows of this module; of a wheel's size, if one is given."""
     found = [
         Row(
             f"memory {layout}",
-            f"How far does a {SHAPE[0]} x {SHAPE[1]} solve's peak exceed its callbacks' "
+            f"How far does a {SHAPE[0]} x {SHAPE[1]} solve's peak memory exceed its callbacks' "
             f"({text} Dfun; a Jacobian: {JACOBIAN:.0f} MB)?",
             Group.AMOUNTS,
             functools.partial(_memory, layout),
@@ -86,7 +85,7 @@ def _compressed_size(package: str) -> int:
 
 
 def _numbers(rounds: int, program: tuple[str, ...]) -> Seconds:
-    """Return what Python prints for each package, in every round a process each."""
+    """Return what a program prints for each package, in a new process each time."""
     numbers = [
         [numbers_from(*program, package)[0] for package in PACKAGES] for _ in range(rounds)
     ]
@@ -94,7 +93,7 @@ def _numbers(rounds: int, program: tuple[str, ...]) -> Seconds:
 
 
 def _peak() -> int:
-    # Not getrusage's, which begins with the peak of the process that started this one.
+    # Not getrusage's, which starts from the peak of the parent process.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 

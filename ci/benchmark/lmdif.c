@@ -12,8 +12,8 @@ typedef int lmdif(leastsq_func_mn fcn, void *p, int m, int n, double *x, double 
                   double factor, int nprint, int *nfev, double *fjac, int ldfjac, int *ipvt,
                   double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
 
-/* Fits `fits` rows of data[fits*M] from start[N] with leastsq's defaults, by that lmdif or, if it
- * is NULL, by the leastsq linked in; p of the residual is the row. Solutions to x[fits*N]. */
+/* Fits `fits` rows of data[fits*M] from start[N] with leastsq's defaults, by routine or, if
+ * it is NULL, by leastsq_lmdif. The residual's p is the row. Solutions go to x[fits*N]. */
 void fit_decays(lmdif *routine, leastsq_func_mn residual, double *data, int fits,
                 const double *start, double *x)
 {

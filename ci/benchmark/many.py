@@ -1,4 +1,4 @@
-"""Rows for many fits: leastsq_many beside loops over SciPy's leastsq and over ours."""
+"""Rows for many fits: leastsq_many beside loops over SciPy's leastsq and over our own."""
 
 import functools
 from collections.abc import Callable
@@ -17,18 +17,21 @@ __all__ = ["rows"]
 Vector = npt.NDArray[np.float64]
 
 VECTORIZED, ONE_BY_ONE, GAUSSIAN = 7.0, 1.0, 4.5
-"""Targets: how many times as fast."""
-ONE_CALL, LINEAR = 200e-6, 1.1
-"""Targets: seconds for one fit, and the last time a fit over the first."""
+"""Targets: the loop's time over ours."""
+OVERHEAD = 200e-6
+"""Target: seconds of a call with one fit beyond those of the fit."""
+GROWTH = 1.1
+"""Target: the time per fit of the largest batch over that of the smallest."""
 
 PIXELS_Y, PIXELS_X = (axis.ravel().astype(float) for axis in np.mgrid[:12, :12])
 SPOT = [80.0, 5.5, 5.5, 2.0, 5.0]
-LOOPED = 2000
-"""Turns of a loop beside leastsq_many."""
+"""Start: height, x, y, width, background."""
+LOOP_FITS = 2000
+"""Fits of a Python loop beside leastsq_many."""
 
 
 def gaussian(p: Vector) -> Vector:
-    """Return spots of 12 x 12 pixels."""
+    """Return images of spots, 12 x 12 pixels, a row each."""
     dx, dy = PIXELS_X - p[1], PIXELS_Y - p[2]
     values: Vector = p[0] * np.exp(-(dx * dx + dy * dy) / (2.0 * p[3] * p[3])) + p[4]
     return values
@@ -40,7 +43,7 @@ def spot(p: Vector, y: Vector) -> Vector:
 
 
 def spot_slopes(p: Vector, y: Vector) -> Vector:
-    """Return their Jacobians, derivatives first."""
+    """Return their Jacobians; the first axis is that of the parameters."""
     dx, dy, square = PIXELS_X - p[1], PIXELS_Y - p[2], p[3] * p[3]
     distance = dx * dx + dy * dy
     shape = np.exp(-distance / (2.0 * square))
@@ -52,7 +55,7 @@ def spot_slopes(p: Vector, y: Vector) -> Vector:
 
 
 class Repeated:
-    """Rows that come again and again: a batch of any size in little memory."""
+    """The same rows repeated: a batch of any size in little memory."""
 
     def __init__(self, rows: Vector, count: int) -> None:
         self.rows = rows
@@ -77,10 +80,10 @@ def rows() -> list[Row]:
     """Return the rows of this module."""
     asked: list[tuple[str, str, Group, Callable[[Effort], list[Line]]]] = [
         ("many 50x3 vectorized", "How much faster than SciPy in a loop?", Group.MANY, _vectorized),
-        ("many 50x3", "And functions of one point, than ours in a loop?", Group.MANY, _looped),
-        ("many 144x5 Dfun", "12 x 12 Gaussian with Dfun, vectorized?", Group.MANY, _gaussian),
-        ("many growth", "A fit's time among 10^6, over that among 10^3?", Group.AMOUNTS, _growth),
-        ("many one", "What does a call with one fit cost above it?", Group.AMOUNTS, _one),
+        ("many 50x3", "With a residual of one point, than ours in a loop?", Group.MANY, _looped),
+        ("many 144x5 Dfun", "12 x 12 Gaussians with Dfun, vectorized?", Group.MANY, _gaussian),
+        ("many growth", "The time per fit of 10^6 over that of 10^3?", Group.AMOUNTS, _growth),
+        ("many one", "What does a call with one fit cost beyond the fit?", Group.AMOUNTS, _one),
     ]
     return [
         Row(name, question, group, run, "" if name == "many growth" else "s")
@@ -107,17 +110,17 @@ def _vectorized(effort: Effort) -> list[Line]:
     ours, theirs = race(
         effort.rounds,
         (_many(data=data, vectorized=True), FITS),
-        (_loop(scipy.optimize.leastsq, data[:LOOPED], decay, START), LOOPED),
+        (_loop(scipy.optimize.leastsq, data[:LOOP_FITS], decay, START), LOOP_FITS),
     )
     return [compared(Group.MANY, "SciPy", ours, theirs, VECTORIZED, "seconds a fit")]
 
 
 def _looped(effort: Effort) -> list[Line]:
-    data = decays()[:LOOPED]
+    data = decays()[:LOOP_FITS]
     ours, theirs = race(
         effort.rounds,
-        (_many(data=data), LOOPED),
-        (_loop(leastsq.leastsq, data, decay, START), LOOPED),
+        (_many(data=data), LOOP_FITS),
+        (_loop(leastsq.leastsq, data, decay, START), LOOP_FITS),
     )
     return [compared(Group.MANY, "leastsq", ours, theirs, ONE_BY_ONE, "seconds a fit")]
 
@@ -129,9 +132,9 @@ def _gaussian(effort: Effort) -> list[Line]:
         vectorized=True,
     )  # fmt: skip
     loop = _loop(
-        scipy.optimize.leastsq, data[: LOOPED // 2], spot, SPOT, Dfun=spot_slopes, col_deriv=True
+        scipy.optimize.leastsq, data[: LOOP_FITS // 2], spot, SPOT, Dfun=spot_slopes, col_deriv=True
     )
-    ours, theirs = race(effort.rounds, (many, len(data)), (loop, LOOPED // 2))
+    ours, theirs = race(effort.rounds, (many, len(data)), (loop, LOOP_FITS // 2))
     return [compared(Group.MANY, "SciPy", ours, theirs, GAUSSIAN, "seconds a fit")]
 
 
@@ -143,7 +146,7 @@ def _growth(effort: Effort) -> list[Line]:
     ]
     times = race(min(effort.rounds, 3), *contenders)
     note = ", ".join(f"{1e6 * np.median(seconds):.1f}" for seconds in times) + " µs a fit"
-    return [amount("", times[-1] / times[0], None, LINEAR, note)]
+    return [amount("", times[-1] / times[0], None, GROWTH, note)]
 
 
 def _one(effort: Effort) -> list[Line]:
@@ -159,9 +162,9 @@ def _one(effort: Effort) -> list[Line]:
         (lambda: [decay(start, data) for _ in range(points)], 1),
     )
     return [
-        amount(peer, ours - np.median(known), known, ONE_CALL, note)
+        amount(peer, ours - np.median(known), known, OVERHEAD, note)
         for note, ours, known, peer in (
-            ("above one leastsq", whole, fit, "leastsq"),
-            ("vectorized, above the calls of func", vectorized, residuals, "func"),
+            ("beyond one leastsq", whole, fit, "leastsq"),
+            ("vectorized, beyond the calls of func", vectorized, residuals, "func"),
         )
     ]

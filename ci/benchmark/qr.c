@@ -25,8 +25,8 @@ static double now(void)
 }
 
 /* Factors a copy of a[m*n] in qr `calls` times; returns the seconds that the calls took. routine
- * is of the type that convention names, or NULL for the leastsq linked in. work[lwork]: n + m
- * elements or what LAPACK asks for. */
+ * is of the type that convention names, or NULL for leastsq_qrfac. work[lwork]: n + m elements,
+ * or as many as LAPACK's workspace query returns. */
 double time_qr(void (*routine)(void), enum convention convention, int m, int n, const double *a,
                double *qr, int *ipvt, double *rdiag, double *acnorm, double *work, int lwork,
                int calls)
@@ -38,7 +38,7 @@ double time_qr(void (*routine)(void), enum convention convention, int m, int n, 
 
     for (int i = 0; i < calls; i++) {
         memcpy(qr, a, sizeof(double) * (size_t)m * (size_t)n);
-        memset(ipvt, 0, sizeof(int) * (size_t)n); /* to LAPACK: every column may move */
+        memset(ipvt, 0, sizeof(int) * (size_t)n); /* for LAPACK: every column may be exchanged */
         start = now();
         switch (convention) {
         case BY_VALUE:

@@ -1,4 +1,4 @@
-"""How the benchmark is shown: a table of text or Markdown, JSON, and the machine."""
+"""How results are printed: a table in text or Markdown, JSON, and what they were measured on."""
 
 import dataclasses
 import importlib
@@ -25,7 +25,7 @@ SCALES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def machine() -> dict[str, str]:
-    """Return what was measured on, and which versions."""
+    """Return names and values that describe the machine and the versions in use."""
     config = _minpack.build_config()
     return {
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
@@ -48,7 +48,7 @@ def _cpu() -> str:
     for line in text.splitlines():
         key, _, value = line.partition(":")
         fields[key.strip()] = value.strip()
-    # The name that a virtual machine shows may say little.
+    # In a virtual machine the name alone may be generic.
     name, family, model, stepping = (
         fields.get(key, "?") for key in ("model name", "cpu family", "model", "stepping")
     )
@@ -70,7 +70,7 @@ def _blas() -> str:
 
 
 def headings(group: Group, markdown: bool) -> str:
-    """Return what stands over the rows of a group."""
+    """Return the heading of a group and of its columns."""
     names = list(COLUMNS)
     if group is Group.AMOUNTS:
         names[4] = ""

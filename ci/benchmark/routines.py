@@ -38,12 +38,12 @@ VERSUS_LAPACK = 1.0
 BY_VALUE, BY_REFERENCE, LAPACK = range(3)  # enum convention in qr.c
 PEERS = {"original": "minpack", "cminpack": "cminpack"}  # libraries
 ENTRIES = {"original": ("qrfac_", BY_REFERENCE), "cminpack": ("qrfac", BY_VALUE)}
-DEFAULT = ""  # the instruction set that the library chooses
+DEFAULT = ""  # the library chooses the instruction set itself
 
 
 @dataclass(frozen=True)
 class Routine:
-    """A QR routine, and the copy of our library whose clock times it."""
+    """A QR routine, and the copy of our library whose time_qr measures it."""
 
     library: ctypes.CDLL
     convention: int
@@ -51,7 +51,7 @@ class Routine:
 
 
 class Workspace:
-    """A matrix to be factored and the arrays for it, the same for each contender."""
+    """A matrix to be factored and the arrays for it, which all contenders use."""
 
     def __init__(self, m: int, n: int) -> None:
         self.a: Matrix = np.random.default_rng(m + n).standard_normal((n, m))
@@ -90,7 +90,7 @@ def rows() -> list[Row]:
         run = functools.partial(_versus_peers, m, n)
         found.append(Row(f"qr {m}x{n}", question, Group.ROUTINES, run))
     for m, n in SIZES:
-        question = f"The same of {m} x {n} with no more than the architecture's baseline?"
+        question = f"And of a {m} x {n} matrix with the baseline's instruction set?"
         run = functools.partial(_baseline, m, n)
         found.append(Row(f"qr-baseline {m}x{n}", question, Group.ROUTINES, run))
     return found
@@ -157,7 +157,7 @@ def _peers() -> dict[str, Routine]:
 
 
 def _dgeqp3() -> Routine:
-    # SciPy's own, without its wrapper.
+    # The routine that SciPy's Cython API exports, called without a Python wrapper.
     capsule = cython_lapack.__pyx_capi__["dgeqp3"]
     name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
@@ -168,14 +168,14 @@ def _dgeqp3() -> Routine:
 
 @functools.cache
 def _library(simd: str) -> ctypes.CDLL:
-    """Load a copy of our own, so that each instruction set has its own first use."""
+    """Load another copy of our library: each chooses its instruction set at its first use."""
     with tempfile.TemporaryDirectory() as folder, _environment("LEASTSQ_SIMD", simd):
         path = Path(folder, f"leastsq-{simd}.so")
         path.write_bytes(shared_object("qr.c"))
         library = ctypes.CDLL(str(path))
         library.time_qr.restype = ctypes.c_double
         library.leastsq_simd.restype = ctypes.c_char_p
-        used = library.leastsq_simd()  # its first use: LEASTSQ_SIMD is read here
+        used = library.leastsq_simd()  # the first use, which reads LEASTSQ_SIMD
     if simd and used != simd.encode():
         raise RuntimeError(f"asked for the {simd} kernels, the library uses {used!r}")
     return library
@@ -183,7 +183,7 @@ def _library(simd: str) -> ctypes.CDLL:
 
 @functools.cache
 def shared_object(name: str) -> bytes:
-    """Compile a C file that stands here, and link it with the installed libleastsq.a."""
+    """Compile a C file of this directory, and link it with the installed libleastsq.a."""
     source = Path(__file__).with_name(name)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "linked.so")

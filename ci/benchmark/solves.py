@@ -34,9 +34,10 @@ Compared = tuple[Seconds, Seconds, str]
 """Times of ours and of the peer in the same rounds, and a note."""
 
 SOLVERS: dict[str, Solver] = {"ours": leastsq.leastsq, "SciPy": scipy.optimize.leastsq}
-"""Ours, then the peer that a row compares it with."""
+"""Ours first, then the peer."""
 
 SOLVE, SOLVE_MANY_VARIABLES, MANY_VARIABLES = 0.4, 0.3, 200
+"""Targets: our time over SciPy's; the same from this many variables on."""
 TARGETS = {
     "tiny": 0.45,
     "tiny full_output": 0.35,
@@ -44,7 +45,7 @@ TARGETS = {
     "evaluation 100x100": 0.65,
     "evaluation 2x2": 0.65,
 }
-"""Of SciPy's time."""
+"""Our time over SciPy's."""
 ROW_WISE = ((2000, 200), (100_000, 20))
 GROWTH_M = tuple((m, 50) for m in (1000, 2000, 4000, 8000, 16_000))
 GROWTH_N = tuple((2000, n) for n in (25, 50, 100, 200, 400))
@@ -53,15 +54,15 @@ GROWTH_N = tuple((2000, n) for n in (25, 50, 100, 200, 400))
 class Dense:
     """A linear model, slightly bent, whose callbacks cost next to nothing.
 
-    What they return is remembered for every x. Both solvers ask for the same x, to the last bit, so
-    that in a second solve nothing is computed. At x0 they give copies away, for SciPy works in the
-    arrays that it gets there.
+    They keep their result for every x. Both solvers ask for the same x, to the last bit, so that a
+    second solve computes nothing. At x0 they return copies, for SciPy overwrites the arrays that it
+    gets there.
     """
 
     def __init__(self, m: int, n: int, col_deriv: bool) -> None:
         rng = np.random.default_rng(m * n)
         matrix = rng.standard_normal((n, m) if col_deriv else (m, n))
-        # Well conditioned, even if it is square.
+        # The large diagonal keeps even a square matrix well conditioned.
         np.einsum("ii->i", matrix[:n, :n])[:] += 2.0 * np.sqrt(m)
         self.x0 = np.full(n, 0.5)
         self.col_deriv = col_deriv
@@ -159,11 +160,11 @@ def small_rows(
         ),
         "rosenbrock": ("How long does Rosenbrock's valley take?", _rosenbrock),
         "evaluation 100x100": (
-            "What does one more evaluation cost, the residual handing back its 100 variables?",
+            "What does one more evaluation cost, the residual returning its 100 variables?",
             _evaluation_of_many,
         ),
         "evaluation 2x2": (
-            "And with its share of the iterations, in a long solve of two variables?",
+            "And in a long solve of two variables, with its share of an iteration?",
             _evaluation_of_two,
         ),
     }
@@ -178,15 +179,12 @@ def small_rows(
     ]
 
 
-def _row(name: str, question: str, run: Callable[..., list[Line]], *arguments: object) -> Row:
-    return Row(name, question, Group.SOLVES, functools.partial(run, *arguments))
-
-
 def _dense_row(m: int, n: int, col_deriv: bool) -> Row:
     name = f"solve {m}x{n}" + ("" if col_deriv else " row-wise")
     layout = "" if col_deriv else ", Dfun returning rows (col_deriv=0)"
     question = f"How long does a solve with Dfun take, {m} residuals of {n} variables{layout}?"
-    return _row(name, question, _dense, m, n, col_deriv)
+    run = functools.partial(_dense, m, n, col_deriv)
+    return Row(name, question, Group.SOLVES, run)
 
 
 def _growth_row(name: str, sizes: tuple[tuple[int, int], ...]) -> Row:
@@ -324,7 +322,7 @@ def _stopped_solves(solver: Solver, x0: Vector, length: int) -> Timer:
 
 
 def _echo(calls: int) -> Generator[Vector | None, Vector, None]:
-    """Hand back what is sent, so many times; a C function to its caller, so it costs little."""
+    """Yield what is sent, that many times; its send is a C function, so a call costs little."""
     x = yield None
     for _ in repeat(None, calls):
         x = yield x

@@ -18,12 +18,15 @@ __all__ = [
 
 Seconds = npt.NDArray[np.float64]
 Timer = Callable[[int], float]
-"""Makes so many calls and returns the seconds that they took."""
+"""Makes the given number of calls and returns the seconds that they took."""
 
-STINT = 1e-3  # a contender's turn lasts at least this long, in seconds
-LONG = 0.1  # a turn as long as this needs no warming up and is not repeated, in seconds
-MOST_ROUNDS, MOST_ATTEMPTS = 201, 10
-MOST_WAITING = 0.01  # part of a turn in which other processes may have the processor
+MIN_TURN = 1e-3
+"""Seconds that a contender's turn lasts at least."""
+LONG_TURN = 0.1
+"""Seconds from which on a turn needs no warming up and is not repeated."""
+MAX_ROUNDS, MAX_ATTEMPTS = 201, 10
+MAX_WAITING = 0.01
+"""Largest part of a turn in which other processes may have the processor."""
 
 
 class Group(enum.Enum):
@@ -48,14 +51,14 @@ class Effort:
     """How long a row may take."""
 
     seconds: float
-    """After these no further round is begun ..."""
+    """Once they have passed, no further round begins if there have been enough."""
     rounds: int
-    """... if there have been so many."""
+    """How many are enough."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One comparison: medians of ours and of the peer's; value between its quartiles."""
+    """One comparison: our median and the peer's; the value to be judged and its quartiles."""
 
     peer: str
     ours: float
@@ -79,13 +82,17 @@ class Row:
 
 
 def race(rounds: int, *contenders: tuple[Callable[[], object], int]) -> list[Seconds]:
-    """Return each contender's seconds a fit, of which it makes so many, in every round."""
+    """Return each contender's seconds per fit in every round, by the clock on the wall.
+
+    A contender is a function and the number of fits that a call of it makes. A call of each
+    before the first round fills its caches.
+    """
     found = []
     for function, _ in contenders:
         function()
     for round_ in range(rounds):
         turns = [0.0] * len(contenders)
-        for place in range(len(contenders)):  # each is once the first: an idle processor is slow
+        for place in range(len(contenders)):  # they take turns in being first: an idle CPU is slow
             which = (place + round_) % len(contenders)
             function, fits = contenders[which]
             start = time.perf_counter()
@@ -121,7 +128,7 @@ def amount(
 
 
 def quartiles(values: Seconds) -> tuple[float, float, float]:
-    """Return the lower one, the median and the upper one."""
+    """Return the lower quartile, the median and the upper quartile."""
     low, median, high = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
     return low, median, high
 
@@ -150,40 +157,41 @@ def interleaved(contenders: Mapping[str, Timer], effort: Effort) -> dict[str, Se
     """Return each contender's seconds per call in every round: each has a turn in it."""
     rounds: list[list[float]] = []
     names = list(contenders)
-    ballast: list[Seconds] = []  # so that small arrays lie elsewhere in each round
+    heap_padding: list[Seconds] = []  # moves small arrays to other addresses in each round
     rng = np.random.default_rng()
     with _without_garbage_collection():
         calls = {name: _calls_in_a_turn(timer) for name, timer in contenders.items()}
         deadline = time.perf_counter() + effort.seconds
         while len(rounds) < effort.rounds or (
-            time.perf_counter() < deadline and len(rounds) < MOST_ROUNDS
+            time.perf_counter() < deadline and len(rounds) < MAX_ROUNDS
         ):
             turns = {name: _turn(contenders[name], calls[name]) / calls[name] for name in names}
             rounds.append([turns[name] for name in contenders])
-            rng.shuffle(names)  # lest something else on the machine falls in step
-            ballast += [np.empty(size) for size in rng.integers(128, size=50)]
+            rng.shuffle(names)  # else a periodic load could hit the same contender every time
+            heap_padding += [np.empty(size) for size in rng.integers(128, size=50)]
     return dict(zip(contenders, np.array(rounds).T, strict=True))
 
 
 def _turn(timer: Timer, calls: int) -> float:
     """Return a turn's seconds, less those in which it waited for the processor.
 
-    As waiting also empties the caches, a short turn with more than a little of it is repeated.
+    As others evict our data from the caches meanwhile, a short turn that waited for more than
+    MAX_WAITING of its time is repeated.
     """
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         wall, busy = time.perf_counter_ns(), time.thread_time_ns()
         seconds = timer(calls)
         wall, busy = time.perf_counter_ns() - wall, time.thread_time_ns() - busy
-        if wall - busy < MOST_WAITING * wall or seconds > LONG:
+        if wall - busy < MAX_WAITING * wall or seconds > LONG_TURN:
             break
     return seconds * busy / wall
 
 
 def _calls_in_a_turn(timer: Timer) -> int:
     calls = 1
-    if timer(calls) > LONG:
+    if timer(calls) > LONG_TURN:
         return calls
-    while timer(calls) < STINT:
+    while timer(calls) < MIN_TURN:
         calls *= 2
     return calls
 

@@ -1,6 +1,7 @@
 """Rows for leastsq_many where one process is not enough: workers, clusters, data on disk.
 
-As a program (FILE COUNT) it fits rows of a file and prints by how many MB its memory grows.
+Run as a program (FILE COUNT), it fits COUNT rows of a file and prints by how many MB its memory
+grows beyond its outputs, and the MB of those.
 """
 
 import contextlib
@@ -37,31 +38,35 @@ __all__ = ["gain", "processes", "rows"]
 Vector = npt.NDArray[np.float64]
 
 THREADS, PROCESSES = 0.8, 0.85
-"""Targets: of what two processes gain that do the same without us."""
-ABOVE_OUTPUTS, ZARR = 100.0, 1.3
-"""Targets: MB, and the time with data in chunks on disk over that with data in memory."""
+"""Targets: what two workers gain over what two processes gain that share the fits themselves."""
+BEYOND_OUTPUTS = 100.0
+"""Target: MB."""
+ZARR = 1.3
+"""Target: the time with data in chunks on disk over that with data in memory."""
 ONE_BY_ONE, ON_DISK = 60_000, 1_000_000
-SAMPLED = 0.005
-"""Seconds between looks at the memory of a process."""
+"""How many fits rows of unvectorized residuals make, and the row of data from a file."""
+SAMPLING = 0.005
+"""Seconds between readings of a process's memory."""
 
 
 def rows() -> list[Row]:
     """Return the rows of this module."""
     return [
-        Row("many threads", "Vectorized, what do two threads gain, beside two plain processes?",
+        Row("many threads", "What do two threads gain, vectorized, beside two plain processes?",
             Group.GAINS, _threads),
-        Row("many processes", "A Python residual, two processes of ours?", Group.GAINS, _processes),
-        Row("many Dask", "And a cluster of two of Dask?", Group.GAINS, _dask),
-        Row("many memmap", f"How much memory do {ON_DISK} fits from a file take above outputs?",
+        Row("many processes", "And two of our processes, with a Python residual?",
+            Group.GAINS, _processes),
+        Row("many Dask", "And two of a Dask cluster?", Group.GAINS, _dask),
+        Row("many memmap", f"How much memory do {ON_DISK} fits from a file take beyond outputs?",
             Group.AMOUNTS, _memmap, "MB"),
-        Row("many zarr", "A cube of zarr in chunks (64, 64, all), over the same in memory?",
+        Row("many zarr", "A zarr cube in chunks (64, 64, all), over the same in memory?",
             Group.AMOUNTS, _zarr, ""),
     ]  # fmt: skip
 
 
 @contextlib.contextmanager
 def processes(prepare: Callable[[int], None]) -> Iterator[Executor]:
-    """Start two processes, prepared."""
+    """Start two processes and call prepare in each."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         list(pool.map(prepare, range(2)))
         yield pool
@@ -120,10 +125,10 @@ def _memmap(effort: Effort) -> list[Line]:
             for _ in range(ON_DISK // FITS):
                 decays().tofile(out)
         program = ("-m", "benchmark.workers", str(file), str(ON_DISK))
-        grown = [numbers_from(*program) for _ in range(min(effort.rounds, 3))]
-    above, outputs = np.array(grown).T
-    note = f"above outputs of {np.median(outputs):.0f} MB"
-    return [amount("", above, None, ABOVE_OUTPUTS, note)]
+        growth = [numbers_from(*program) for _ in range(min(effort.rounds, 3))]
+    beyond, outputs = np.array(growth).T
+    note = f"beyond outputs of {np.median(outputs):.0f} MB"
+    return [amount("", beyond, None, BEYOND_OUTPUTS, note)]
 
 
 def _zarr(effort: Effort) -> list[Line]:
@@ -139,16 +144,16 @@ def _zarr(effort: Effort) -> list[Line]:
     return [amount("memory", disk / memory, None, ZARR, f"{np.median(disk):.2f} s")]
 
 
-def _grown(file: str, count: int) -> None:
-    """Print how far anonymous memory grows while rows of a file are fitted, above the outputs."""
+def _print_growth(file: str, count: int) -> None:
+    """Fit rows of a file; print how far anonymous memory grows beyond the outputs, and those."""
     data = np.memmap(file, np.float64, "r", shape=(count, TIMES.size))
     leastsq.leastsq_many(decay, START, data=data[:1000], vectorized=True)
-    peak, ended, before = 0.0, threading.Event(), _anonymous()
+    peak, ended, before = 0.0, threading.Event(), _anonymous_memory()
 
     def watch() -> None:
         nonlocal peak
-        while not ended.wait(SAMPLED):
-            peak = max(peak, _anonymous())
+        while not ended.wait(SAMPLING):
+            peak = max(peak, _anonymous_memory())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -160,7 +165,7 @@ def _grown(file: str, count: int) -> None:
     print(peak - before - outputs, outputs)
 
 
-def _anonymous() -> float:
+def _anonymous_memory() -> float:
     """Return the anonymous memory of this process in MB."""
     status = Path(f"/proc/{os.getpid()}/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("RssAnon"))
@@ -168,4 +173,4 @@ def _anonymous() -> float:
 
 
 if __name__ == "__main__":
-    _grown(sys.argv[1], int(sys.argv[2]))
+    _print_growth(sys.argv[1], int(sys.argv[2]))

@@ -163,7 +163,7 @@ CHANGES = {
         larger relative error         | if (epsfcn {> -> <} machine_epsilon)
         step from zero                | if (step {== -> /=} 0.0_wp) step = relative
         sign of the step              | x(j) = origin {+ -> -} step
-        user's wish                   | if (flag {< -> <=} 0) return
+        requested termination         | if (flag {< -> <=} 0) return
         """,
     ("covar", CORE.format("covar")): """
         just at the tolerance         | if (abs(r(k, k)) {<= -> <} limit) exit

@@ -133,6 +133,6 @@ CHANGES = {
         factors of which block        | factored(place(i)) = lanes({i -> 1})%factored
         """,
     ("asktell", CORE.format("reverse")): """
-        epsfcn of the user's          | header%options%epsfcn {/= -> ==} header%options%epsfcn)
+        NaN as epsfcn                 | header%options%epsfcn {/= -> ==} header%options%epsfcn)
         """,
 }
