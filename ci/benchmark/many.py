@@ -80,9 +80,9 @@ def rows() -> list[Row]:
     """Return the rows of this module."""
     asked: list[tuple[str, str, Group, Callable[[Effort], list[Line]]]] = [
         ("many 50x3 vectorized", "How much faster than SciPy in a loop?", Group.MANY, _vectorized),
-        ("many 50x3", "With a residual of one point, than ours in a loop?", Group.MANY, _looped),
-        ("many 144x5 Dfun", "12 x 12 Gaussians with Dfun, vectorized?", Group.MANY, _gaussian),
-        ("many growth", "The time per fit of 10^6 over that of 10^3?", Group.AMOUNTS, _growth),
+        ("many 50x3", "How much faster than our leastsq in a loop?", Group.MANY, _looped),
+        ("many 144x5 Dfun", "And with 12 x 12 Gaussians and Dfun?", Group.MANY, _gaussian),
+        ("many growth", "How does a fit's time grow, 10^3 to 10^6 fits?", Group.AMOUNTS, _growth),
         ("many one", "What does a call with one fit cost beyond the fit?", Group.AMOUNTS, _one),
     ]
     return [

@@ -90,7 +90,7 @@ def rows() -> list[Row]:
         run = functools.partial(_versus_peers, m, n)
         found.append(Row(f"qr {m}x{n}", question, Group.ROUTINES, run))
     for m, n in SIZES:
-        question = f"And of a {m} x {n} matrix with the baseline's instruction set?"
+        question = f"How fast is that of {m} x {n} with the baseline's instruction set?"
         run = functools.partial(_baseline, m, n)
         found.append(Row(f"qr-baseline {m}x{n}", question, Group.ROUTINES, run))
     return found

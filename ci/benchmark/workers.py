@@ -54,12 +54,13 @@ def rows() -> list[Row]:
     return [
         Row("many threads", "What do two threads gain, vectorized, beside two plain processes?",
             Group.GAINS, _threads),
-        Row("many processes", "And two of our processes, with a Python residual?",
+        Row("many processes", "What do two processes of ours gain, with a Python residual?",
             Group.GAINS, _processes),
-        Row("many Dask", "And two of a Dask cluster?", Group.GAINS, _dask),
+        Row("many Dask", "What do two workers of a Dask cluster gain, with a Python residual?",
+            Group.GAINS, _dask),
         Row("many memmap", f"How much memory do {ON_DISK} fits from a file take beyond outputs?",
             Group.AMOUNTS, _memmap, "MB"),
-        Row("many zarr", "A zarr cube in chunks (64, 64, all), over the same in memory?",
+        Row("many zarr", "The time with a zarr cube in chunks (64, 64, all), over that in memory?",
             Group.AMOUNTS, _zarr, ""),
     ]  # fmt: skip
 

@@ -133,6 +133,6 @@ CHANGES = {
         factors of which block        | factored(place(i)) = lanes({i -> 1})%factored
         """,
     ("asktell", CORE.format("reverse")): """
-        NaN as epsfcn                 | header%options%epsfcn {/= -> ==} header%options%epsfcn)
+        epsfcn not set yet            | header%options%epsfcn {/= -> ==} header%options%epsfcn)
         """,
 }
