@@ -1,8 +1,7 @@
-!> The exit codes (info) of a solve, named once. Negative codes are the user's own.
+!> Exit codes (info) of a solve. A negative info is the flag with which fcn requested termination.
 !>
 !> MINPACK-1 User Guide, ANL-80-74, sec. 2.3. leastsq.h lists the same values for C.
 module leastsq_status
-    use, intrinsic :: iso_c_binding, only: c_int
     implicit none(type, external)
     private
 
