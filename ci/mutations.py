@@ -12,7 +12,7 @@ CHANGES = {
         first component left out      | do i = {1 -> 2}, size(x) component = abs(x(i))
         power in the plain sum        | total = total + component**{2 -> 1}
         which class                   | component > small_limit {.and. -> .or.} component <
-        first of the scaled left out  | do i = {1 -> 2}, size(x) call add(sums, abs(x(i)))
+        first of the scaled left out  | do i = {1 -> 2}, size(x) call add_square(sums, abs(x(i)))
         small are scaled              | if (component {<= -> >} sum%largest) then
         sign at a new largest         | sum%total = 1.0_wp {+ -> -} sum%total*
         power at a new largest        | sum%total*(sum%largest/component)**{2 -> 1}
@@ -35,17 +35,17 @@ CHANGES = {
         rows of a norm afresh         | enorm_of_difference(columns(j + {1 -> 2}:m, k)
         pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
         sign of what is pending       | y = y {- -> +} multiplier*v
-        first of equal pivots         | if (norms(k) {> -> >=} norms(largest))
+        first of equal pivots         | if (partial_norms(k) {> -> >=} partial_norms(largest))
         norm that moves aside         | element = x({j -> k})
         norm that moves forward       | x(j) = x({k -> j})
         multipliers that move         | if (pending .and. largest {/= -> ==} j) call exchange
         norm of the first pivot       | else if (j {== -> /=} 1) then norm = diagonal
-        reference that moves aside    | reference(largest) = reference({j -> largest})
+        exact norm that moves aside   | exact_norms(largest) = exact_norms({j -> largest})
         blocks: zero column           | else if (rdiag(j) {/= -> ==} 0.0_wp) then call apply_by
-        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}norms(j))
+        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}partial_norms(j))
         blocks: first column          | do first = j + {1 -> 2}, size(a, 2), size(multipliers)
         blocks: columns that remain   | min(size(multipliers), size(a, 2) - first {+ -> -} 1)
-        blocks: rows to subtract from | call subtract(a(j + {1 -> 2}:m, k)
+        blocks: rows to subtract from | call subtract_multiple(a(j + {1 -> 2}:m, k)
         """,
     ("qrfac", KERNELS): """
         reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
@@ -94,16 +94,16 @@ CHANGES = {
     ("qrsolv", CORE.format("qrsolv")): """
         first copied below            | do i = j + {1 -> 2}, size(r, 2) r(i, j) = r(j, i)
         block that remains            | min(block, n - first {+ -> -} 1)
-        rows that there is room for   | min(most_rows, stack_capacity{/ -> *}n)
+        rows that fit on the stack    | min(max_rows, stack_capacity{/ -> *}n)
         nothing to rotate             | if (rows(j, b) {== -> /=} 0.0_wp) then
-        rows before a zero            | call turn(j, begun, b - {1 -> 2}, cosine
-        rows after a zero             | begun = b + {1 -> 0}
+        rows before a zero            | call apply_rotations(j, first, b - {1 -> 2}, cosine
+        rows after a zero             | first = b + {1 -> 0}
         sign on the diagonal          | cosine(b)*s(j, j) {+ -> -} sine(b)*rows(j, b)
         sign of the right-hand side   | cosine(b)*rhs {+ -> -} sine(b)*row_rhs(b)
         sign of a row's right side    | row_rhs(b) = {- -> +}sine(b)*rhs
         sign of the column            | cosine(b)*s(i, j) {+ -> -} sine(b)*rows(i, b)
         sign of a row                 | rows(i, b) = {- -> +}sine(b)*s(i, j)
-        first turned                  | do i = j + {1 -> 2}, n element =
+        first rotated                 | do i = j + {1 -> 2}, n element =
         equal magnitudes              | if (abs(a) {< -> <=} abs(b)) then
         tangent or cotangent          | if (abs(a) {< -> >} abs(b)) then
         sign under the root           | quotient = b/a cosine = 0.5_wp/sqrt(0.25_wp {+ -> -}
@@ -116,8 +116,8 @@ CHANGES = {
     ("lmpar", CORE.format("lmpar")): """
         tolerance of the bound        | bound_tolerance = {0.1_wp -> 0.11_wp}
         restart                       | restart_fraction = {0.001_wp -> 0.002_wp}
-        one iteration less            | most_iterations = {10 -> 9}
-        one iteration more            | most_iterations = {10 -> 11}
+        one iteration less            | max_iterations = {10 -> 9}
+        one iteration more            | max_iterations = {10 -> 11}
         just inside                   | if (phi {<= -> <} bound_tolerance*delta) then
         full rank                     | if (rank {== -> /=} size(x)) then
         upper bound                   | upper = gradient_norm{/ -> *}delta
@@ -165,14 +165,14 @@ CHANGES = {
         larger relative error         | if (epsfcn {> -> <} machine_epsilon)
         step from zero                | if (step {== -> /=} 0.0_wp) step = relative
         sign of the step              | x(j) = origin {+ -> -} step
-        user's wish                   | if (flag {< -> <=} 0) return
+        negative flag                 | if (flag {< -> <=} 0) return
         """,
     ("covar", CORE.format("covar")): """
         just at the tolerance         | if (abs(r(k, k)) {<= -> <} limit) exit
-        last of a row                 | do j = 1, k - {1 -> 2} factor = r(k, k)*r(j, k)
-        sign in the inverse           | r(i, k) = r(i, k) {- -> +} factor*r(i, j)
-        last product                  | do j = 1, k - {1 -> 2} factor = u(j, k)
-        sign in the product           | u(i, j) = u(i, j) {+ -> -} factor*u(i, k)
+        last of a row                 | do j = 1, k - {1 -> 2} multiplier = r(k, k)*r(j, k)
+        sign in the inverse           | r(i, k) = r(i, k) {- -> +} multiplier*r(i, j)
+        last product                  | do j = 1, k - {1 -> 2} multiplier = u(j, k)
+        sign in the product           | u(i, j) = u(i, j) {+ -> -} multiplier*u(i, k)
         past the rank                 | if (j {> -> >=} rank)
         which triangle                | c({max -> min}(ipvt(i), ipvt(j))
         last of the mirror            | do i = 1, j - {1 -> 2} c(i, j) = c(j, i)
@@ -193,8 +193,8 @@ CHANGES = {
         sign of the change            | abs((fp {- -> +} f)/relative_step
         sign of the error             | relative_step {- -> +} slope)/
         mean size                     | (abs(f) {+ -> -} abs(fp))
-        wrong from the step on        | if (error {>= -> >} relative_step) then
-        right up to the epsilon       | else if (error {> -> <} machine_epsilon) then
+        inconsistent from the step on | if (error {>= -> >} relative_step) then
+        consistent up to the epsilon  | else if (error {> -> <} machine_epsilon) then
         sign of the logarithms        | (log10(error) {- -> +} log10(relative_step))
         """,
     ("dpmpar", CORE.format("kinds")): """
@@ -205,10 +205,10 @@ CHANGES = {
     ("trust_region", ITERATION): """
         ratio that shrinks            | shrink_ratio = {0.25_wp -> 0.26_wp}
         ratio that expands            | expand_ratio = {0.75_wp -> 0.74_wp}
-        least shrinking               | least_shrink = {0.5_wp -> 0.51_wp}
-        most shrinking                | most_shrink = {0.1_wp -> 0.11_wp}
+        largest factor that shrinks   | max_shrink_factor = {0.5_wp -> 0.51_wp}
+        smallest factor that shrinks  | min_shrink_factor = {0.1_wp -> 0.11_wp}
         how bad a failed step is      | failure_factor = {0.1_wp -> 0.11_wp}
-        step and radius that shrinks  | least_step = {0.1_wp -> 0.11_wp}
+        step and radius that shrinks  | min_step_fraction = {0.1_wp -> 0.11_wp}
         failed step                   | step%actual = {- -> +}1.0_wp
         just a failed step            | if (failure_factor*step%fnorm {< -> <=} state%fnorm) then
         sign of the actual reduction  | step%actual = 1.0_wp {- -> +} (step%fnorm/state%fnorm)**2
@@ -220,9 +220,9 @@ CHANGES = {
         ratio                         | step%actual{/ -> *}step%predicted
         just shrinks                  | if (step%ratio {<= -> <} shrink_ratio) then
         the residual grew             | if (step%actual {< -> >} 0.0_wp) then
-        sign in the parabola          | (step%slope {+ -> -} least_shrink*step%actual)
+        sign in the parabola          | (step%slope {+ -> -} max_shrink_factor*step%actual)
         just ten times                | failure_factor*step%fnorm {>= -> >} state%fnorm .or.
-        too much shrinking            | .or. shrink {< -> >} most_shrink) then
+        too much shrinking            | .or. shrink {< -> >} min_shrink_factor) then
         radius or step                | shrink*{smaller -> max}(state%delta, step%length/
         parameter shrinks             | state%par = state%par{/ -> *}shrink
         undamped                      | else if (state%par {== -> /=} 0.0_wp .or.
@@ -282,7 +282,7 @@ CHANGES = {
         columns counted               | header%columns = header%columns {+ -> -} 1
         columns forgotten             | header%columns = {0 -> 1} given = 0 request
         diag in mode 2 alone          | if (mode {== -> /=} 2 .and. present(diag))
-        sign of the step              | point(j + 1) = arrays%x(j + 1) {+ -> -} step_of
+        sign of the step              | point(j + 1) = arrays%x(j + 1) {+ -> -} step_for
         first column                  | j {>= -> >} 0 .and. j < header%n
         last column                   | j >= 0 .and. j {< -> <=} header%n
         version                       | if (header%version {/= -> ==} layout_version) return
@@ -293,10 +293,10 @@ CHANGES = {
         fewest variables              | if (n < {1 -> 2} .or. m < n) return
         fewest residuals              | if (n < 1 .or. m {< -> <=} n) return
         overflow                      | if (reals {> -> <} (huge(bytes)
-        place of the scaling          | block(place_of_x + {n -> 2*n}), block(place_of_qtf(header))
-        place of the trial point      | place_of_x + {4 -> 3}*int(header%n
-        place of the trial residual   | place_of_fvec(header) + {header%m -> 1}
-        place of the Jacobian         | place_of_trial_fvec(header) + {header%m -> 1}
+        place of the scaling          | block(index_of_x + {n -> 2*n}), block(index_of_qtf(header))
+        place of the trial point      | index_of_x + {4 -> 3}*int(header%n
+        place of the trial residual   | index_of_fvec(header) + {header%m -> 1}
+        place of the Jacobian         | index_of_trial_fvec(header) + {header%m -> 1}
         """,
     ("pickle", CORE.format("checkpoint")): """
         shortest block                | if (bytes {< -> >} header_bytes) return
@@ -306,7 +306,7 @@ CHANGES = {
         marks of columns              | given /= 0 .and. given /= {1 -> 2}
         number of marks               | header%columns {/= -> ==} sum(given)
         permutation at a trial        | request == wants_residual {.or. -> .and.} any(arrays%ipvt
-        kind without a Jacobian       | (wanted == wants_jacobian {.or. -> .and.} wanted
+        kind without a Jacobian       | (jacobian == wants_jacobian {.or. -> .and.} jacobian
         end without a reason          | wants_nothing {.neqv. -> .eqv.} state%info
         fewest evaluations            | state%nfev >= {0 -> -1} .and.
         fewest Jacobians              | state%njev >= {0 -> -1} .and.
@@ -315,11 +315,11 @@ CHANGES = {
         number missing in ipvt        | is_permutation {.and. -> .or.} any(ipvt == j)
         """,
     ("many", CORE.format("batch")): """
-        point of a trial              | request {== -> /=} wants_residual) place = place_of_trial_x
+        point of a trial              | request {== -> /=} wants_residual) first = index_of_trial_x
         step of a column              | stepped(j) = point(j) {+ -> -} difference_step
-        place of its residual         | request {== -> /=} wants_residual) place = place_of_trial_f
-        place of a column             | place_of_fjac(header) + {j -> 0}*m
-        parameter of a column         | block(place_of_x + {j -> 0}))
+        place of its residual         | request {== -> /=} wants_residual) first = index_of_trial_f
+        place of a column             | index_of_fjac(header) + {j -> 0}*m
+        parameter of a column         | block(index_of_x + {j -> 0}))
         """,
     ("lanes", KERNELS): """
         small components              | qr->left |= (small {< -> >} 0)
@@ -344,13 +344,13 @@ CHANGES = {
         """,
     ("lanes", CORE.format("batch")): """
         residual that is not finite   | ({.not. is_finite -> is_finite}(header%state%fnorm))
-        factors of which block        | factored(place(i)) = lanes({i -> 1})%factored
+        factors of which block        | factored(block_of_lane(i)) = lanes({i -> 1})%factored
         """,
     ("asktell", CORE.format("reverse")): """
         epsfcn of the user's          | header%options%epsfcn {/= -> ==} header%options%epsfcn)
         """,
     ("levenberg_marquardt", CORE.format("qrfac")): """
-        sign in Q^T f                 | extra(j) = extra(j) {- -> +} multipliers(j)*a(j, j)
+        sign in Q^T f                 | rhs(j) = rhs(j) {- -> +} multipliers(j)*a(j, j)
         """,
 }
 """Test and file, then a line a change: its name, and {old -> new} with enough text around it.
