@@ -229,6 +229,8 @@ CHANGES = {
         just expands                  | .or. step%ratio {>= -> >} expand_ratio) then
         twice the step                | state%delta = step%length/{0.5_wp -> 0.25_wp}
         half the parameter            | state%par = {0.5_wp -> 0.25_wp}*state%par
+        """,
+    ("trust_region", CORE.format("stop_tests")): """
         xtol                          | state%delta {<= -> <} options%xtol*state%xnorm
         maxfev                        | if (state%nfev {>= -> >} options%maxfev)
         xtol too small                | state%delta {<= -> <} machine_epsilon*state%xnorm

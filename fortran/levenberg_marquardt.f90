@@ -7,13 +7,12 @@
 !> The order of operations is part of the contract: it is MINPACK's, element by element.
 module leastsq_levenberg_marquardt
     use, intrinsic :: iso_c_binding, only: c_int
-    use leastsq_kinds, only: wp, machine_epsilon, is_finite, smaller
-    use leastsq_status, only: improper_input, converged_reduction, converged_step, converged_both, &
-                              orthogonal_residual, too_many_evaluations, ftol_too_small, &
-                              xtol_too_small, gtol_too_small
-    use leastsq_solve, only: solve_options, solve_state, solve_arrays, options_are_proper, &
-                             not_finished, wants_nothing, wants_residual, wants_jacobian, &
-                             wants_first_residual
+    use leastsq_kinds, only: wp, is_finite, smaller
+    use leastsq_status, only: improper_input, orthogonal_residual
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, trial_step, &
+                             options_are_proper, not_finished, wants_nothing, wants_residual, &
+                             wants_jacobian, wants_first_residual
+    use leastsq_stop_tests, only: convergence
     use leastsq_enorm_module, only: enorm, column_norms
     use leastsq_qrfac_module, only: householder_qr
     use leastsq_lmpar_module, only: lmpar
@@ -21,7 +20,7 @@ module leastsq_levenberg_marquardt
     private
 
     public :: start, resume, resume_with_norm, resume_with_factors
-    public :: trial_step, measure_reductions, update_radius, convergence
+    public :: measure_reductions, update_radius
 
     real(wp), parameter :: accept_ratio = 1.0e-4_wp   !! step accepted if ratio >= this
     real(wp), parameter :: shrink_ratio = 0.25_wp     !! radius reduced if ratio <= this
@@ -30,16 +29,6 @@ module leastsq_levenberg_marquardt
     real(wp), parameter :: min_shrink_factor = 0.1_wp !! of the radius, when it is reduced
     real(wp), parameter :: failure_factor = 0.1_wp    !! step failed if this*new norm >= old norm
     real(wp), parameter :: min_step_fraction = 0.1_wp !! reduced from at most ||D p||/this
-
-    !> A trial step p: its reductions and their ratio.
-    type :: trial_step
-        real(wp) :: length    !! ||D p||
-        real(wp) :: fnorm     !! ||f(x + p)||
-        real(wp) :: actual    !! relative reduction of the sum of squares
-        real(wp) :: predicted !! relative reduction predicted by the linear model
-        real(wp) :: slope     !! directional derivative along p, scaled
-        real(wp) :: ratio     !! gain ratio, actual / predicted
-    end type trial_step
 
 contains
 
@@ -362,34 +351,5 @@ contains
 
         destination = source
     end subroutine copy
-
-    !> The stop tests: first those for convergence, then those for failure.
-    pure function convergence(step, state, options) result(info)
-        type(trial_step), intent(in) :: step       !! the trial step
-        type(solve_state), intent(in) :: state     !! state of the solve
-        type(solve_options), intent(in) :: options !! the user's options
-        integer(c_int) :: info
-
-        info = not_finished
-        if (reductions_within(options%ftol, step)) info = converged_reduction
-        if (state%delta <= options%xtol*state%xnorm) then
-            info = merge(converged_both, converged_step, info == converged_reduction)
-        end if
-        if (info /= not_finished) return
-        if (state%nfev >= options%maxfev) info = too_many_evaluations
-        if (reductions_within(machine_epsilon, step)) info = ftol_too_small
-        if (state%delta <= machine_epsilon*state%xnorm) info = xtol_too_small
-        if (state%gnorm <= machine_epsilon) info = gtol_too_small
-    end function convergence
-
-    !> Whether actual and predicted reduction are within the tolerance and their ratio is at most 2.
-    pure function reductions_within(tolerance, step)
-        real(wp), intent(in) :: tolerance    !! bound on both reductions
-        type(trial_step), intent(in) :: step !! the trial step
-        logical :: reductions_within
-
-        reductions_within = abs(step%actual) <= tolerance .and. step%predicted <= tolerance &
-                            .and. 0.5_wp*step%ratio <= 1.0_wp
-    end function reductions_within
 
 end module leastsq_levenberg_marquardt

@@ -8,7 +8,7 @@ module leastsq_solve
     implicit none(type, external)
     private
 
-    public :: solve_options, solve_state, solve_arrays
+    public :: solve_options, solve_state, solve_arrays, trial_step
     public :: options_are_proper, associate_arrays, report_is_due
     public :: not_finished
     public :: wants_nothing, wants_residual, wants_jacobian, wants_differences, wants_first_residual
@@ -52,6 +52,16 @@ module leastsq_solve
         real(wp) :: par = 0.0_wp                  !! Levenberg-Marquardt parameter
         real(wp) :: step_length = 0.0_wp          !! ||D p|| of the trial step
     end type solve_state
+
+    !> A trial step p: its reductions and their ratio.
+    type :: trial_step
+        real(wp) :: length    !! ||D p||
+        real(wp) :: fnorm     !! ||f(x + p)||
+        real(wp) :: actual    !! relative reduction of the sum of squares
+        real(wp) :: predicted !! relative reduction predicted by the linear model
+        real(wp) :: slope     !! directional derivative along p, scaled
+        real(wp) :: ratio     !! gain ratio, actual / predicted
+    end type trial_step
 
     !> Pointers to the caller's arrays: the arguments under their names, the work arrays under
     !> a name for each role. The roles of a work array are never in use at the same time.
