@@ -13,7 +13,7 @@ module leastsq_checkpoint
 
     public :: block_is_sound
 
-    integer(c_int), parameter :: max_count = huge(0_c_int)/2 !! far from overflow
+    integer(c_int), parameter :: max_count = shiftr(huge(0_c_int), 1) !! far from overflow
 
 contains
 

@@ -116,8 +116,8 @@ contains
         limit = large_limit/real(n, wp)
     end function large_threshold
 
-    !> Sum of squares of a vector; -1 where it needs scaling: unless all components are intermediate
-    !> or zero.
+    !> Sum of squares of a vector; -1 if it needs scaling, which it does unless all components are
+    !> intermediate or zero.
     pure function unscaled_sum(x) result(total)
         real(wp), intent(in), contiguous :: x(:)  !! vector, any length
         real(wp) :: total
@@ -142,7 +142,7 @@ contains
         if (smallest <= small_limit .or. .not. total < large_threshold(size(x))**2) total = -1.0_wp
     end function unscaled_sum
 
-    !> Adds the square of a component to the sum of its size.
+    !> Adds the square of a component to the sum of its class: small, intermediate or large.
     pure subroutine add_square(sums, component)
         type(class_sums), intent(inout) :: sums !! sums over the components so far
         real(wp), intent(in) :: component       !! absolute value
@@ -169,7 +169,7 @@ contains
         end if
     end subroutine add_scaled_square
 
-    !> Square root of the sum of the three; the small components are negligible beside large ones.
+    !> Square root of the sum of all three. Beside large components, small ones are negligible.
     pure function combined_norm(sums) result(norm)
         type(class_sums), intent(in) :: sums  !! sums over all components
         real(wp) :: norm

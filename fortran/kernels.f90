@@ -54,8 +54,7 @@ module leastsq_kernels_module
 
         !> Completes row j of R and downdates the partial column norms; one that must be recomputed
         !> becomes negative.
-        pure subroutine finish_row(j, n, head, a, lda, t, pivot, norms, exact, trust, &
-                                   least) &
+        pure subroutine finish_row(j, n, head, a, lda, t, pivot, norms, exact, trust, least) &
             bind(c, name="leastsq_finish_row")
             import :: c_double, c_int, c_ptrdiff_t
             implicit none(type, external)

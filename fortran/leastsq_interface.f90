@@ -23,7 +23,7 @@ module leastsq_interface
     integer, parameter :: converged_reduction = 1   !! actual and predicted reduction at most ftol
     integer, parameter :: converged_step = 2        !! relative error of x at most xtol
     integer, parameter :: converged_both = 3        !! both of the above
-    integer, parameter :: orthogonal_residual = 4   !! cosine at most gtol, or not finite
+    integer, parameter :: orthogonal_residual = 4   !! cosine <= gtol, or fvec or fjac not finite
     integer, parameter :: too_many_evaluations = 5  !! maxfev residual evaluations were made
     integer, parameter :: ftol_too_small = 6        !! no further reduction of the sum of squares
     integer, parameter :: xtol_too_small = 7        !! no further improvement of x
@@ -48,11 +48,11 @@ module leastsq_interface
         type(c_ptr) :: point        !! where to evaluate; (n)
         type(c_ptr) :: residual     !! residual to fill in, if requested; (m)
         type(c_ptr) :: jacobian     !! Jacobian to fill in, if requested; (m, n)
-        type(c_ptr) :: x            !! best point so far; (n)
+        type(c_ptr) :: x            !! current iterate; (n)
         type(c_ptr) :: fvec         !! residual at x; (m)
         type(c_ptr) :: fjac         !! QR factors of the last Jacobian; (m, n)
         type(c_ptr) :: diag         !! scale factors; (n)
-        type(c_ptr) :: qtf          !! first elements of Q^T fvec; (n)
+        type(c_ptr) :: qtf          !! first n elements of Q^T fvec; (n)
         type(c_ptr) :: ipvt         !! permutation, 1-based; (n)
         type(c_ptr) :: given        !! 1: the difference column has been supplied; (n)
     end type leastsq_view
@@ -67,7 +67,7 @@ module leastsq_interface
             integer :: n        !! number of parameters
             real(wp) :: x(n)    !! parameters
             real(wp) :: fvec(m) !! residuals
-            integer :: iflag    !! purpose of the call; negative: terminate
+            integer :: iflag    !! purpose of the call; set it negative to terminate
         end subroutine residual
 
         !> fcn of lmder and lmder1: computes fvec if iflag is 1, fjac if 2, neither if 0 (report).
@@ -80,7 +80,7 @@ module leastsq_interface
             real(wp) :: x(n)            !! parameters
             real(wp) :: fvec(m)         !! residuals
             real(wp) :: fjac(ldfjac, n) !! Jacobian, d fvec(i) / d x(j)
-            integer :: iflag            !! purpose of the call; negative: terminate
+            integer :: iflag            !! purpose of the call; set it negative to terminate
         end subroutine residual_and_jacobian
 
     end interface

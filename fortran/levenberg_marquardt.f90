@@ -25,10 +25,10 @@ module leastsq_levenberg_marquardt
     real(wp), parameter :: accept_ratio = 1.0e-4_wp   !! step accepted if ratio >= this
     real(wp), parameter :: shrink_ratio = 0.25_wp     !! radius reduced if ratio <= this
     real(wp), parameter :: expand_ratio = 0.75_wp     !! radius enlarged if ratio >= this
-    real(wp), parameter :: max_shrink_factor = 0.5_wp !! of the radius, when it is reduced
-    real(wp), parameter :: min_shrink_factor = 0.1_wp !! of the radius, when it is reduced
+    real(wp), parameter :: max_shrink_factor = 0.5_wp !! largest factor of a reduction
+    real(wp), parameter :: min_shrink_factor = 0.1_wp !! smallest factor of a reduction
     real(wp), parameter :: failure_factor = 0.1_wp    !! step failed if this*new norm >= old norm
-    real(wp), parameter :: min_step_fraction = 0.1_wp !! reduced from at most ||D p||/this
+    real(wp), parameter :: min_step_fraction = 0.1_wp !! radius reduced from <= ||D p||/this
 
 contains
 
@@ -84,7 +84,7 @@ contains
         end if
     end subroutine resume_with_norm
 
-    !> As resume with a Jacobian, given its QR factors and Q^T fvec, where all elements are finite.
+    !> As resume with a Jacobian whose elements are finite, given its QR factors and Q^T fvec.
     pure subroutine resume_with_factors(options, arrays, state)
         type(solve_options), intent(in) :: options  !! the user's options
         type(solve_arrays), intent(inout) :: arrays !! with R, ipvt, qtf and column norms

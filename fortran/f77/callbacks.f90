@@ -20,7 +20,7 @@ module leastsq_f77_callbacks
             integer :: n        !! number of parameters
             real(wp) :: x(n)    !! parameters
             real(wp) :: fvec(m) !! residuals
-            integer :: iflag    !! purpose of the call; negative: terminate
+            integer :: iflag    !! purpose of the call; set it negative to terminate
         end subroutine f77_residual
 
         !> fcn of lmder.
@@ -33,7 +33,7 @@ module leastsq_f77_callbacks
             real(wp) :: x(n)            !! parameters
             real(wp) :: fvec(m)         !! residuals
             real(wp) :: fjac(ldfjac, n) !! Jacobian
-            integer :: iflag            !! purpose of the call; negative: terminate
+            integer :: iflag            !! purpose of the call; set it negative to terminate
         end subroutine f77_jacobian
 
     end interface
