@@ -1,7 +1,7 @@
-!> Many solves in step: what a batch does with a block of workspace, without looking at it twice.
+!> Operations on the workspace blocks of many solves that are driven together.
 !>
-!> The blocks are those of the reverse-communication API; whoever drives a batch knows what each of
-!> them wants. For the Python API, not part of leastsq.h.
+!> The blocks are those of the reverse-communication API, here without its checks: the caller knows
+!> what each has requested. For the Python API, not part of leastsq.h.
 module leastsq_batch
     use, intrinsic :: iso_c_binding, only: c_f_pointer, c_int, c_int64_t, c_loc, c_ptr
     use leastsq_kernels_module, only: lane
@@ -9,11 +9,11 @@ module leastsq_batch
     use leastsq_enorm_module, only: column_norms
     use leastsq_fdjac2_module, only: relative_step, difference_step, difference_column
     use leastsq_levenberg_marquardt, only: resume, resume_with_norm, resume_with_factors
-    use leastsq_qrfac_module, only: most_lanes, lanes_scratch, factor_together
+    use leastsq_qrfac_module, only: max_lanes, lanes_work_size, householder_qr_in_lanes
     use leastsq_solve, only: solve_arrays, wants_residual, wants_differences, wants_first_residual
-    use leastsq_workspace, only: workspace_header, open_workspace, place_of_x, place_of_trial_x, &
-                                 place_of_fvec, place_of_trial_fvec, place_of_fjac, place_of_qtf, &
-                                 place_of_column_norms, place_of_ipvt
+    use leastsq_workspace, only: workspace_header, open_workspace, index_of_x, index_of_trial_x, &
+                                 index_of_fvec, index_of_trial_fvec, index_of_fjac, index_of_qtf, &
+                                 index_of_column_norms, index_of_ipvt
     implicit none(type, external)
     private
 
@@ -22,20 +22,20 @@ module leastsq_batch
 
 contains
 
-    !> Copies the point that is wanted, and the stepped parameter of each difference column.
+    !> Copies the point of the request and, for differences, the stepped value of each parameter.
     subroutine batch_points(block, point, stepped) bind(c, name="leastsq_batch_points")
-        real(wp), intent(inout), target :: block(*) !! the block
-        real(wp), intent(inout) :: point(*)         !! where a residual or Jacobian is wanted; (n)
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        real(wp), intent(inout) :: point(*)         !! where to evaluate; (n)
         real(wp), intent(inout) :: stepped(*)       !! x(j) with its step; (n)
 
         type(workspace_header), pointer :: header
         real(wp) :: relative
-        integer(c_int64_t) :: place, j
+        integer(c_int64_t) :: first, j
 
         call open_workspace(block, header)
-        place = place_of_x
-        if (header%state%request == wants_residual) place = place_of_trial_x(header)
-        point(:header%n) = block(place:place + header%n - 1)
+        first = index_of_x
+        if (header%state%request == wants_residual) first = index_of_trial_x(header)
+        point(:header%n) = block(first:first + header%n - 1)
         if (header%state%request /= wants_differences) return
         relative = relative_step(header%options%epsfcn)
         do j = 1, header%n
@@ -43,24 +43,24 @@ contains
         end do
     end subroutine batch_points
 
-    !> Takes the residual that is wanted.
+    !> Stores the requested residual.
     subroutine batch_put(block, residual) bind(c, name="leastsq_batch_put")
-        real(wp), intent(inout), target :: block(*) !! the block
-        real(wp), intent(in) :: residual(*)         !! at the point that is wanted; (m)
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        real(wp), intent(in) :: residual(*)         !! residual at the point of the request; (m)
 
         type(workspace_header), pointer :: header
-        integer(c_int64_t) :: place
+        integer(c_int64_t) :: first
 
         call open_workspace(block, header)
-        place = place_of_fvec(header)
-        if (header%state%request == wants_residual) place = place_of_trial_fvec(header)
-        block(place:place + header%m - 1) = residual(:header%m)
+        first = index_of_fvec(header)
+        if (header%state%request == wants_residual) first = index_of_trial_fvec(header)
+        block(first:first + header%m - 1) = residual(:header%m)
     end subroutine batch_put
 
-    !> Makes a column of a difference Jacobian from the residual at its point.
+    !> Computes a column of a difference Jacobian from the residual at its point.
     subroutine batch_column(block, j, residual) bind(c, name="leastsq_batch_column")
-        real(wp), intent(inout), target :: block(*) !! the block
-        integer(c_int), value :: j                  !! the column, from 0
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_int), value :: j                  !! column of the Jacobian, 0-based
         real(wp), intent(in) :: residual(*)         !! at the column's point; (m)
 
         type(workspace_header), pointer :: header
@@ -69,94 +69,94 @@ contains
 
         call open_workspace(block, header)
         m = header%m
-        fvec = place_of_fvec(header)
-        fjac = place_of_fjac(header) + j*m
-        step = difference_step(relative_step(header%options%epsfcn), block(place_of_x + j))
+        fvec = index_of_fvec(header)
+        fjac = index_of_fjac(header) + j*m
+        step = difference_step(relative_step(header%options%epsfcn), block(index_of_x + j))
         call difference_column(residual(:m), block(fvec:fvec + m - 1), step, &
                                block(fjac:fjac + m - 1))
     end subroutine batch_column
 
-    !> Norms of residuals that stand one after the other.
+    !> Norms of several residuals.
     subroutine batch_norms(m, count, residuals, norms) bind(c, name="leastsq_batch_norms")
         integer(c_int), value :: m                  !! number of residuals
-        integer(c_int), value :: count              !! number of vectors
-        real(wp), intent(in) :: residuals(m, count) !! the vectors
-        real(wp), intent(out) :: norms(count)       !! norm of each
+        integer(c_int), value :: count              !! number of residual vectors
+        real(wp), intent(in) :: residuals(m, count) !! residual vectors
+        real(wp), intent(out) :: norms(count)       !! their norms
 
         call column_norms(m, residuals, norms)
     end subroutine batch_norms
 
-    !> Reals of scratch for batch_factor; 0 where it does not pay.
+    !> Size of the work array of batch_factor, in reals; 0 where it would not be faster.
     function batch_scratch(m, n) result(reals) bind(c, name="leastsq_batch_scratch")
         integer(c_int), value :: m !! number of residuals
         integer(c_int), value :: n !! number of parameters
         integer(c_int) :: reals
 
-        reals = lanes_scratch(m, n)
+        reals = lanes_work_size(m, n)
     end function batch_scratch
 
-    !> Factors the Jacobians of several blocks together; some may be left as they are.
+    !> QR factorisation of the Jacobians of several blocks together; some may be left unchanged.
     subroutine batch_factor(count, blocks, scratch, factored) bind(c, name="leastsq_batch_factor")
-        integer(c_int), value :: count                   !! number of blocks, <= most_lanes
-        type(c_ptr), intent(in) :: blocks(count)         !! the blocks, of one size
-        real(wp), intent(inout) :: scratch(*)            !! as long as batch_scratch says
-        integer(c_int), intent(out) :: factored(count)   !! 1 where it was done
+        integer(c_int), value :: count                 !! number of blocks, <= max_lanes
+        type(c_ptr), intent(in) :: blocks(count)       !! workspace blocks of one size
+        real(wp), intent(inout) :: scratch(*)          !! work array; (batch_scratch(m, n))
+        integer(c_int), intent(out) :: factored(count) !! 1: factored, 0: unchanged
 
-        type(lane) :: lanes(most_lanes)
+        type(lane) :: lanes(max_lanes)
         type(workspace_header), pointer :: header
-        integer :: place(most_lanes), i, taken
+        integer :: block_of_lane(max_lanes), i, lane_count
 
-        taken = 0
+        lane_count = 0
         do i = 1, count
             factored(i) = 0
             call c_f_pointer(blocks(i), header)
             if (.not. is_finite(header%state%fnorm)) cycle
-            taken = taken + 1
-            place(taken) = i
-            lanes(taken) = lane_of(header, blocks(i))
+            lane_count = lane_count + 1
+            block_of_lane(lane_count) = i
+            lanes(lane_count) = lane_of(header, blocks(i))
         end do
-        if (taken == 0) return
+        if (lane_count == 0) return
         call c_f_pointer(blocks(1), header)
-        call factor_together(header%m, header%n, lanes(:taken), &
-                             scratch(:lanes_scratch(header%m, header%n)))
-        do i = 1, taken
-            factored(place(i)) = lanes(i)%factored
+        call householder_qr_in_lanes(header%m, header%n, lanes(:lane_count), &
+                                     scratch(:lanes_work_size(header%m, header%n)))
+        do i = 1, lane_count
+            factored(block_of_lane(i)) = lanes(i)%factored
         end do
     end subroutine batch_factor
 
-    !> The parts of a block that belong to its factorisation.
+    !> Addresses of the arrays in a block that its factorisation uses.
     function lane_of(header, address)
-        type(workspace_header), intent(in) :: header !! of the block
-        type(c_ptr), value :: address                !! of the block
-        type(lane) :: lane_of                        !! addresses of the parts
+        type(workspace_header), intent(in) :: header !! header of the block
+        type(c_ptr), value :: address                !! address of the block
+        type(lane) :: lane_of                        !! addresses of the arrays
 
         real(wp), pointer, contiguous :: block(:)
 
-        call c_f_pointer(address, block, [place_of_ipvt(header)])
-        lane_of%a = c_loc(block(place_of_fjac(header)))
-        lane_of%rhs = c_loc(block(place_of_fvec(header)))
-        lane_of%norms = c_loc(block(place_of_column_norms(header)))
-        lane_of%qtf = c_loc(block(place_of_qtf(header)))
-        lane_of%ipvt = c_loc(block(place_of_ipvt(header)))
+        call c_f_pointer(address, block, [index_of_ipvt(header)])
+        lane_of%a = c_loc(block(index_of_fjac(header)))
+        lane_of%rhs = c_loc(block(index_of_fvec(header)))
+        lane_of%norms = c_loc(block(index_of_column_norms(header)))
+        lane_of%qtf = c_loc(block(index_of_qtf(header)))
+        lane_of%ipvt = c_loc(block(index_of_ipvt(header)))
     end function lane_of
 
-    !> Goes on with what has been put there, all that was wanted, or ends with a negative flag.
+    !> Resumes a solve once the request is met; a negative flag requests termination.
     function batch_resume(block, flag, norm, factored) result(request) &
         bind(c, name="leastsq_batch_resume")
-        real(wp), intent(inout), target :: block(*) !! the block
-        integer(c_int), value :: flag               !! negative: there is no answer
-        real(wp), value :: norm                     !! of the residual, if that was wanted
-        integer(c_int), value :: factored           !! the Jacobian, if that was wanted: 1, it is
-        integer(c_int) :: request                   !! as leastsq.h numbers it
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_int), value :: flag               !! negative: terminate with this info
+        real(wp), value :: norm                     !! norm of the residual, if one was requested
+        integer(c_int), value :: factored           !! 1: the Jacobian has been factored
+        integer(c_int) :: request                   !! request, as numbered in leastsq.h
 
         type(workspace_header), pointer :: header
         type(solve_arrays) :: arrays
-        logical :: residual
+        logical :: residual_requested
 
         call open_workspace(block, header, arrays)
-        residual = header%state%request == wants_residual .or. &
-                   header%state%request == wants_first_residual
-        if (flag >= 0 .and. residual) then
+        residual_requested = header%state%request == wants_residual .or. &
+                             header%state%request == wants_first_residual
+        if (flag >= 0 .and. residual_requested) then
             call resume_with_norm(header%options, norm, arrays, header%state)
         else if (flag >= 0 .and. factored == 1) then
             call resume_with_factors(header%options, arrays, header%state)

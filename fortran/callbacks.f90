@@ -1,24 +1,25 @@
-!> What a residual and a Jacobian look like to the core: C functions with a pointer of the user's.
+!> Interfaces of the user's callbacks: C functions with a pointer to user data.
 !>
-!> The pointer is handed through unread. It is what makes every solve re-entrant and thread-safe.
+!> The pointer is passed through, so that a solve needs no global state: it is re-entrant and
+!> thread-safe.
 module leastsq_callbacks
     implicit none(type, external)
     private
 
     public :: residual_function, jacobian_function, for_report, for_residual, for_jacobian
 
-    integer, parameter :: for_report = 0    !! iflag: print if you like, change nothing
+    integer, parameter :: for_report = 0    !! iflag: report the iterate (nprint), change nothing
     integer, parameter :: for_residual = 1  !! iflag: compute fvec at x
-    integer, parameter :: for_jacobian = 2  !! iflag: compute fjac, or fvec at a difference step
+    integer, parameter :: for_jacobian = 2  !! iflag: compute fjac, or fvec for a difference column
 
     abstract interface
 
-        !> Computes the residual vector at x; a negative result ends the solve.
+        !> Computes the residual vector at x; a negative flag requests termination.
         function residual_function(data, m, n, x, fvec, iflag) result(flag) bind(c)
             use, intrinsic :: iso_c_binding, only: c_int, c_ptr
             use leastsq_kinds, only: wp
             implicit none(type, external)
-            type(c_ptr), value, intent(in) :: data      !! the user's own, unread
+            type(c_ptr), value, intent(in) :: data      !! user data, passed through
             integer(c_int), value, intent(in) :: m      !! number of residuals
             integer(c_int), value, intent(in) :: n      !! number of parameters
             real(wp), intent(in) :: x(n)                !! parameters
@@ -27,12 +28,12 @@ module leastsq_callbacks
             integer(c_int) :: flag
         end function residual_function
 
-        !> Computes the residual vector or the Jacobian at x; a negative result ends the solve.
+        !> Computes the residual vector or the Jacobian at x; a negative flag requests termination.
         function jacobian_function(data, m, n, x, fvec, fjac, ldfjac, iflag) result(flag) bind(c)
             use, intrinsic :: iso_c_binding, only: c_int, c_ptr
             use leastsq_kinds, only: wp
             implicit none(type, external)
-            type(c_ptr), value, intent(in) :: data       !! the user's own, unread
+            type(c_ptr), value, intent(in) :: data       !! user data, passed through
             integer(c_int), value, intent(in) :: m       !! number of residuals
             integer(c_int), value, intent(in) :: n       !! number of parameters
             real(wp), intent(in) :: x(n)                 !! parameters

@@ -1,4 +1,4 @@
-!> Whether a block that comes from a file, or from elsewhere, is a solve that can be resumed.
+!> Validation of a workspace block from a file: whether it holds a solve that can be resumed.
 module leastsq_checkpoint
     use, intrinsic :: iso_c_binding, only: c_int, c_size_t
     use leastsq_kinds, only: wp
@@ -13,15 +13,15 @@ module leastsq_checkpoint
 
     public :: block_is_sound
 
-    integer(c_int), parameter :: most_counted = huge(0_c_int)/2  !! far from overflow
+    integer(c_int), parameter :: max_count = shiftr(huge(0_c_int), 1) !! far from overflow
 
 contains
 
-    !> Whether a block is one that a solve may have left. For the Python API, not part of leastsq.h.
+    !> Whether a block is one that a solve can have left. For the Python API, not part of leastsq.h.
     function block_is_sound(block, bytes) result(sound) bind(c, name="leastsq_block_is_sound")
-        real(wp), intent(inout), target :: block(*) !! the block
-        integer(c_size_t), value :: bytes           !! its size
-        integer(c_int) :: sound                     !! 1, or 0 if it is not
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_size_t), value :: bytes           !! size of the block
+        integer(c_int) :: sound                     !! 1: yes, 0: no
 
         type(workspace_header), pointer :: header
         type(solve_arrays) :: arrays
@@ -43,28 +43,28 @@ contains
         sound = 1
     end function block_is_sound
 
-    !> Whether the numbers before the arrays are some that a solve can have.
+    !> Whether the values in the header are possible ones of a solve.
     pure function header_is_sound(header) result(sound)
-        type(workspace_header), intent(in) :: header !! of a block of this layout
+        type(workspace_header), intent(in) :: header !! header of a block of this layout
         logical :: sound
 
-        associate (state => header%state, wanted => header%options%jacobian_request)
-            sound = (wanted == wants_jacobian .or. wanted == wants_differences) &
-                    .and. any(state%request == [wants_nothing, wants_residual, wanted, &
+        associate (state => header%state, jacobian => header%options%jacobian_request)
+            sound = (jacobian == wants_jacobian .or. jacobian == wants_differences) &
+                    .and. any(state%request == [wants_nothing, wants_residual, jacobian, &
                                                 wants_first_residual]) &
                     .and. (state%request == wants_nothing .neqv. state%info == not_finished) &
                     .and. state%info >= not_finished .and. state%info <= gtol_too_small &
                     .and. (state%request == wants_first_residual .eqv. state%nfev == 0) &
-                    .and. state%nfev >= 0 .and. state%nfev <= most_counted &
-                    .and. state%njev >= 0 .and. state%njev <= most_counted &
-                    .and. state%iteration >= 1 .and. state%iteration <= most_counted
+                    .and. state%nfev >= 0 .and. state%nfev <= max_count &
+                    .and. state%njev >= 0 .and. state%njev <= max_count &
+                    .and. state%iteration >= 1 .and. state%iteration <= max_count
             if (header%columns /= 0) sound = sound .and. state%request == wants_differences
         end associate
     end function header_is_sound
 
-    !> Whether every number from 1 to the size is there.
+    !> Whether ipvt holds each of 1 to n.
     pure function is_permutation(ipvt)
-        integer(c_int), intent(in), contiguous :: ipvt(:) !! any size
+        integer(c_int), intent(in), contiguous :: ipvt(:) !! candidate permutation; (n)
         logical :: is_permutation
 
         integer :: j

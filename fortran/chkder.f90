@@ -1,23 +1,23 @@
-!> Consistency of a Jacobian with its residual, component by component.
+!> Checks a Jacobian for consistency with the residual, row by row.
 !>
-!> MINPACK-1 User Guide, ANL-80-74, chkder: a neighbouring point is chosen, and the difference of
-!> the residuals there is held against what the Jacobian predicts.
+!> MINPACK-1 User Guide, ANL-80-74, chkder: the change of the residual from x to a neighbouring
+!> point is compared with the change that the Jacobian predicts.
 module leastsq_chkder_module
     use leastsq_kinds, only: wp, machine_epsilon
     implicit none(type, external)
     private
 
-    public :: neighbouring_point, agreement
+    public :: neighbouring_point, measure_consistency
 
-    real(wp), parameter :: relative_step = sqrt(machine_epsilon)
-    real(wp), parameter :: noise = 100.0_wp*machine_epsilon  !! smaller relative changes say nothing
+    real(wp), parameter :: relative_step = sqrt(machine_epsilon)  !! from x to its neighbour
+    real(wp), parameter :: noise = 100.0_wp*machine_epsilon  !! smaller relative changes are ignored
 
 contains
 
-    !> The point at which to evaluate the residual for the comparison.
+    !> The neighbouring point at which to evaluate the residual.
     pure subroutine neighbouring_point(x, xp)
-        real(wp), intent(in), contiguous :: x(:)   !! point of the check; (n)
-        real(wp), intent(out), contiguous :: xp(:) !! neighbour; (n)
+        real(wp), intent(in), contiguous :: x(:)   !! where the Jacobian is checked; (n)
+        real(wp), intent(out), contiguous :: xp(:) !! neighbouring point; (n)
 
         real(wp) :: step
         integer :: j
@@ -29,13 +29,14 @@ contains
         end do
     end subroutine neighbouring_point
 
-    !> One where a row of the Jacobian is right, zero where it is wrong, doubt between.
-    pure subroutine agreement(x, fvec, fjac, fvecp, err)
-        real(wp), intent(in), contiguous :: x(:)       !! point of the check; (n)
+    !> Consistency of each row of the Jacobian: 1 consistent, 0 inconsistent; above 0.5 the row is
+    !> probably correct, below it probably incorrect.
+    pure subroutine measure_consistency(x, fvec, fjac, fvecp, err)
+        real(wp), intent(in), contiguous :: x(:)       !! where the Jacobian is checked; (n)
         real(wp), intent(in), contiguous :: fvec(:)    !! residual at x; (m)
         real(wp), intent(in), contiguous :: fjac(:, :) !! Jacobian at x; (ldfjac, n)
-        real(wp), intent(in), contiguous :: fvecp(:)   !! residual at the neighbour; (m)
-        real(wp), intent(out), contiguous :: err(:)    !! agreement by rows; (m)
+        real(wp), intent(in), contiguous :: fvecp(:)   !! residual at the neighbouring point; (m)
+        real(wp), intent(out), contiguous :: err(:)    !! consistency of each row; (m)
 
         real(wp) :: scale
         integer :: i, j
@@ -49,16 +50,17 @@ contains
             end do
         end do
         do i = 1, size(err)
-            err(i) = row_agreement(fvec(i), fvecp(i), err(i))
+            err(i) = row_consistency(fvec(i), fvecp(i), err(i))
         end do
-    end subroutine agreement
+    end subroutine measure_consistency
 
-    !> Agreement of one predicted change with the one that was seen, on a logarithmic scale.
-    pure function row_agreement(f, fp, slope) result(grade)
-        real(wp), intent(in) :: f     !! residual at the point
-        real(wp), intent(in) :: fp    !! residual at the neighbour
-        real(wp), intent(in) :: slope !! predicted change over the relative step
-        real(wp) :: grade
+    !> Consistency of the predicted with the observed change of a residual, on a logarithmic scale:
+    !> 1 for a relative error up to epsilon, 0 from sqrt(epsilon) on.
+    pure function row_consistency(f, fp, slope) result(consistency)
+        real(wp), intent(in) :: f     !! residual at x
+        real(wp), intent(in) :: fp    !! residual at the neighbouring point
+        real(wp), intent(in) :: slope !! predicted change / relative_step
+        real(wp) :: consistency
 
         real(wp) :: error
 
@@ -67,12 +69,12 @@ contains
             error = relative_step*abs((fp - f)/relative_step - slope)/(abs(f) + abs(fp))
         end if
         if (error >= relative_step) then
-            grade = 0.0_wp
+            consistency = 0.0_wp
         else if (error > machine_epsilon) then
-            grade = (log10(error) - log10(relative_step))/log10(relative_step)
+            consistency = (log10(error) - log10(relative_step))/log10(relative_step)
         else
-            grade = 1.0_wp
+            consistency = 1.0_wp
         end if
-    end function row_agreement
+    end function row_consistency
 
 end module leastsq_chkder_module

@@ -1,7 +1,7 @@
-!> Forward-difference Jacobian: n points beside x, and a column from the residual at each.
+!> Forward-difference Jacobian.
 !>
-!> MINPACK-1 User Guide, ANL-80-74, fdjac2. A parameter's step is the square root of the
-!> residual's relative error times its size, or that root itself where it is zero.
+!> MINPACK-1 User Guide, ANL-80-74, fdjac2. The step of x(j) is sqrt(eps)*|x(j)|, or sqrt(eps)
+!> where x(j) is zero; eps is the relative error of the residual, at least machine epsilon.
 module leastsq_fdjac2_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
     use leastsq_kinds, only: wp, machine_epsilon
@@ -14,18 +14,18 @@ module leastsq_fdjac2_module
 
 contains
 
-    !> Approximates the Jacobian column by column; a negative flag of fcn ends it at once.
+    !> Approximates the Jacobian column by column; returns at once with a negative flag of fcn.
     !>
-    !> The parameter being stepped keeps its step then, as with MINPACK.
+    !> x is then left stepped in one parameter, as in MINPACK.
     recursive function fdjac2(fcn, data, x, fvec, fjac, iflag, epsfcn, work) result(flag)
         procedure(residual_function) :: fcn                !! residual
-        type(c_ptr), intent(in) :: data                    !! passed through to fcn
-        real(wp), intent(inout), contiguous :: x(:)        !! point, stepped and restored; (n)
+        type(c_ptr), intent(in) :: data                    !! user data, passed through to fcn
+        real(wp), intent(inout), contiguous :: x(:)        !! where to differentiate, restored; (n)
         real(wp), intent(in), contiguous :: fvec(:)        !! residual at x; (m)
         real(wp), intent(inout), contiguous :: fjac(:, :)  !! Jacobian; (ldfjac, n)
         integer(c_int), intent(in) :: iflag                !! passed through to fcn
         real(wp), intent(in) :: epsfcn                     !! relative error of the residual
-        real(wp), intent(inout), contiguous :: work(:)     !! scratch; (m)
+        real(wp), intent(inout), contiguous :: work(:)     !! work array; (m)
         integer(c_int) :: flag
 
         real(wp) :: relative, step, origin
@@ -44,7 +44,7 @@ contains
         end do
     end function fdjac2
 
-    !> Length of a step over the size of the parameter.
+    !> Relative step length sqrt(eps).
     pure function relative_step(epsfcn)
         real(wp), intent(in) :: epsfcn !! relative error of the residual
         real(wp) :: relative_step
@@ -53,9 +53,9 @@ contains
         if (epsfcn > machine_epsilon) relative_step = sqrt(epsfcn)
     end function relative_step
 
-    !> Length of the step of a parameter.
+    !> Step of a parameter.
     pure function difference_step(relative, x) result(step)
-        real(wp), intent(in) :: relative !! length over the size of the parameter
+        real(wp), intent(in) :: relative !! relative step length
         real(wp), intent(in) :: x        !! the parameter
         real(wp) :: step
 
@@ -63,11 +63,11 @@ contains
         if (step == 0.0_wp) step = relative
     end function difference_step
 
-    !> The column of the Jacobian from the residual at a step.
+    !> Column of the Jacobian from the residual at the stepped point.
     pure subroutine difference_column(stepped, fvec, step, column)
-        real(wp), intent(in), contiguous :: stepped(:)   !! residual at the step; (m)
-        real(wp), intent(in), contiguous :: fvec(:)      !! residual without it; (m)
-        real(wp), intent(in) :: step                     !! length of the step
+        real(wp), intent(in), contiguous :: stepped(:)   !! residual at the stepped point; (m)
+        real(wp), intent(in), contiguous :: fvec(:)      !! residual at x; (m)
+        real(wp), intent(in) :: step                     !! step of the parameter
         real(wp), intent(inout), contiguous :: column(:) !! column of the Jacobian; (ldfjac)
 
         call difference(size(fvec, kind=index_kind), stepped, fvec, step, column)

@@ -1,4 +1,4 @@
-!> The working precision and what is known of its arithmetic.
+!> The working precision, its machine constants, and comparisons that are safe with NaN.
 module leastsq_kinds
     use, intrinsic :: iso_c_binding, only: c_double
     implicit none(type, external)
@@ -11,11 +11,11 @@ module leastsq_kinds
     real(wp), parameter :: machine_epsilon = epsilon(1.0_wp)
     real(wp), parameter :: smallest_normal = tiny(1.0_wp)
     real(wp), parameter :: largest_finite = huge(1.0_wp)
-    integer, parameter :: stack_capacity = 3840  !! reals of scratch a routine may have on the stack
+    integer, parameter :: stack_capacity = 3840  !! size of a work array on the stack, in reals
 
 contains
 
-    !> Whether a number is neither NaN nor infinite (ieee_arithmetic would need a compiler runtime).
+    !> Whether a number is neither NaN nor infinite (ieee_arithmetic needs libgfortran).
     elemental function is_finite(x)
         real(wp), intent(in) :: x  !! any number
         logical :: is_finite
@@ -23,17 +23,17 @@ contains
         is_finite = abs(x) <= largest_finite
     end function is_finite
 
-    !> The larger of two numbers; of a number and NaN the number, as C's fmax (max may choose).
+    !> The larger of two numbers; if one is NaN, the other, as C's fmax (max leaves this open).
     elemental function larger(a, b)
         real(wp), intent(in) :: a  !! any number
         real(wp), intent(in) :: b  !! any number
         real(wp) :: larger
 
-        larger = merge(a, b, a > b)  ! an instruction of its own, without a branch
+        larger = merge(a, b, a > b)  ! compiles to one instruction, without a branch
         larger = merge(a, larger, b /= b)
     end function larger
 
-    !> The smaller of two numbers; of a number and NaN the number, as C's fmin (min may choose).
+    !> The smaller of two numbers; if one is NaN, the other, as C's fmin (min leaves this open).
     elemental function smaller(a, b)
         real(wp), intent(in) :: a  !! any number
         real(wp), intent(in) :: b  !! any number

@@ -1,53 +1,42 @@
-!> The Levenberg-Marquardt iteration, as two procedures: start, and resume with an answer.
+!> The Levenberg-Marquardt iteration by reverse communication: start, then resume.
 !>
-!> Moré (1978), algorithm (7.1): a trust region of radius delta around x, measured by ||D p||; the
-!> step p minimises the linear model ||f + J p|| in it; the gain ratio of actual to predicted
-!> reduction decides on the step and on the next radius.
-!> Nobody is called from here: state%request says what is wanted, a driver answers and resumes.
+!> Moré (1978), algorithm (7.1): the step p minimises the linear model ||f + J p|| in the trust
+!> region ||D p|| <= delta; the ratio of actual to predicted reduction decides whether the step is
+!> accepted, and the next radius delta.
+!> No user procedure is called here: state%request says what a driver is to supply before resume.
 !> The order of operations is part of the contract: it is MINPACK's, element by element.
 module leastsq_levenberg_marquardt
     use, intrinsic :: iso_c_binding, only: c_int
-    use leastsq_kinds, only: wp, machine_epsilon, is_finite, smaller
-    use leastsq_status, only: improper_input, converged_reduction, converged_step, converged_both, &
-                              orthogonal_residual, too_many_evaluations, ftol_too_small, &
-                              xtol_too_small, gtol_too_small
-    use leastsq_solve, only: solve_options, solve_state, solve_arrays, options_are_proper, &
-                             not_finished, wants_nothing, wants_residual, wants_jacobian, &
-                             wants_first_residual
+    use leastsq_kinds, only: wp, is_finite, smaller
+    use leastsq_status, only: improper_input, orthogonal_residual
+    use leastsq_solve, only: solve_options, solve_state, solve_arrays, trial_step, &
+                             options_are_proper, not_finished, wants_nothing, wants_residual, &
+                             wants_jacobian, wants_first_residual
+    use leastsq_stop_tests, only: convergence
     use leastsq_enorm_module, only: enorm, column_norms
-    use leastsq_qrfac_module, only: factor
+    use leastsq_qrfac_module, only: householder_qr
     use leastsq_lmpar_module, only: lmpar
     implicit none(type, external)
     private
 
     public :: start, resume, resume_with_norm, resume_with_factors
-    public :: trial_step, measure_reductions, update_radius, convergence
+    public :: measure_reductions, update_radius
 
-    real(wp), parameter :: accept_ratio = 1.0e-4_wp    !! gain ratio from which a step is taken
-    real(wp), parameter :: shrink_ratio = 0.25_wp      !! gain ratio up to which the radius shrinks
-    real(wp), parameter :: expand_ratio = 0.75_wp      !! gain ratio from which the radius grows
-    real(wp), parameter :: least_shrink = 0.5_wp
-    real(wp), parameter :: most_shrink = 0.1_wp
-    real(wp), parameter :: failure_factor = 0.1_wp     !! this times the new norm >= the old: failed
-    real(wp), parameter :: least_step = 0.1_wp         !! the radius shrinks from <= ||D p||/this
-
-    !> How the residual answered a trial step.
-    type :: trial_step
-        real(wp) :: length    !! ||D p||
-        real(wp) :: fnorm     !! ||f(x + p)||
-        real(wp) :: actual    !! relative reduction of the sum of squares
-        real(wp) :: predicted !! the same by the linear model
-        real(wp) :: slope     !! scaled directional derivative along p
-        real(wp) :: ratio     !! actual over predicted
-    end type trial_step
+    real(wp), parameter :: accept_ratio = 1.0e-4_wp   !! step accepted if ratio >= this
+    real(wp), parameter :: shrink_ratio = 0.25_wp     !! radius reduced if ratio <= this
+    real(wp), parameter :: expand_ratio = 0.75_wp     !! radius enlarged if ratio >= this
+    real(wp), parameter :: max_shrink_factor = 0.5_wp !! largest factor of a reduction
+    real(wp), parameter :: min_shrink_factor = 0.1_wp !! smallest factor of a reduction
+    real(wp), parameter :: failure_factor = 0.1_wp    !! step failed if this*new norm >= old norm
+    real(wp), parameter :: min_step_fraction = 0.1_wp !! radius reduced from <= ||D p||/this
 
 contains
 
-    !> Begins a solve at arrays%x, or ends it at once where an argument is out of range.
+    !> Starts a solve at arrays%x; terminates it with improper_input if an argument is out of range.
     pure subroutine start(options, arrays, state)
-        type(solve_options), intent(in) :: options !! what the user chose
-        type(solve_arrays), intent(in) :: arrays   !! x and, if it is the user's, diag
-        type(solve_state), intent(out) :: state    !! of the new solve
+        type(solve_options), intent(in) :: options !! the user's options
+        type(solve_arrays), intent(in) :: arrays   !! x and, if mode is 2, diag
+        type(solve_state), intent(out) :: state    !! state of the new solve
 
         state%info = improper_input
         if (.not. options_are_proper(options, arrays)) return
@@ -55,12 +44,12 @@ contains
         state%request = wants_first_residual
     end subroutine start
 
-    !> Takes what was wanted, or its refusal, and goes on until something is wanted again.
+    !> Continues once the request has been met, up to the next request or termination.
     pure subroutine resume(options, flag, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
-        integer(c_int), intent(in) :: flag          !! negative: refused, which ends the solve
-        type(solve_arrays), intent(inout) :: arrays !! the answer among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_options), intent(in) :: options  !! the user's options
+        integer(c_int), intent(in) :: flag          !! negative: terminate with info = flag
+        type(solve_arrays), intent(inout) :: arrays !! with what was requested
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         logical :: finite
 
@@ -80,12 +69,12 @@ contains
         end select
     end subroutine resume
 
-    !> resume with a residual whose norm is known.
+    !> As resume with a residual, given its norm.
     pure subroutine resume_with_norm(options, norm, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
-        real(wp), intent(in) :: norm                !! of the residual
-        type(solve_arrays), intent(inout) :: arrays !! the residual among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_options), intent(in) :: options  !! the user's options
+        real(wp), intent(in) :: norm                !! norm of the residual
+        type(solve_arrays), intent(inout) :: arrays !! with the requested residual
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         call count_evaluations(size(arrays%x), state)
         if (state%request == wants_first_residual) then
@@ -95,20 +84,20 @@ contains
         end if
     end subroutine resume_with_norm
 
-    !> resume with a Jacobian that is finite and factored, the residual rotated.
+    !> As resume with a Jacobian whose elements are finite, given its QR factors and Q^T fvec.
     pure subroutine resume_with_factors(options, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
-        type(solve_arrays), intent(inout) :: arrays !! R, ipvt, qtf and column norms among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_options), intent(in) :: options  !! the user's options
+        type(solve_arrays), intent(inout) :: arrays !! with R, ipvt, qtf and column norms
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         call count_evaluations(size(arrays%x), state)
         call after_jacobian(options, .true., arrays, state)
     end subroutine resume_with_factors
 
-    !> Counts what was wanted, whether it was answered or refused.
+    !> Counts the evaluations requested, also if a negative flag terminates them, as MINPACK does.
     pure subroutine count_evaluations(n, state)
         integer, intent(in) :: n                  !! number of parameters
-        type(solve_state), intent(inout) :: state !! the solve so far
+        type(solve_state), intent(inout) :: state !! state of the solve
 
         select case (state%request)
         case (wants_first_residual, wants_residual)
@@ -120,31 +109,31 @@ contains
         end select
     end subroutine count_evaluations
 
-    !> Ends the solve.
+    !> Terminates the solve.
     pure subroutine finish(info, state)
         integer(c_int), intent(in) :: info        !! exit code
-        type(solve_state), intent(inout) :: state !! the solve so far
+        type(solve_state), intent(inout) :: state !! state of the solve
 
         state%info = info
         state%request = wants_nothing
     end subroutine finish
 
-    !> After the residual at the start: a Jacobian there.
+    !> Continues after the residual at the initial estimate: requests a Jacobian there.
     pure subroutine after_first_residual(options, fnorm, state)
-        type(solve_options), intent(in) :: options !! what the user chose
+        type(solve_options), intent(in) :: options !! the user's options
         real(wp), intent(in) :: fnorm              !! norm of the residual
-        type(solve_state), intent(inout) :: state  !! the solve so far
+        type(solve_state), intent(inout) :: state  !! state of the solve
 
         state%fnorm = fnorm
         state%request = options%jacobian_request
     end subroutine after_first_residual
 
-    !> After a Jacobian, now factored: scale, test the gradient, choose a step.
+    !> Continues after a Jacobian and its factorisation: scaling, gradient test, trial step.
     pure subroutine after_jacobian(options, finite, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
-        logical, intent(in) :: finite               !! whether fvec and all of the Jacobian are
-        type(solve_arrays), intent(inout) :: arrays !! the factors among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_options), intent(in) :: options  !! the user's options
+        logical, intent(in) :: finite               !! whether fvec and the Jacobian are finite
+        type(solve_arrays), intent(inout) :: arrays !! with the QR factors and qtf
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         if (state%iteration == 1) call start_trust_region(options, arrays, state)
         call measure_gradient(arrays, state)
@@ -156,13 +145,13 @@ contains
         call choose_step(arrays, state)
     end subroutine after_jacobian
 
-    !> After a trial point: gain ratio, radius, perhaps the step; then stop, or another Jacobian, or
-    !> another step in a smaller region.
+    !> Continues after the residual at the trial point: gain ratio, radius, acceptance, stop tests;
+    !> then requests a Jacobian, or a trial step in a smaller region.
     pure subroutine after_residual(options, fnorm, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
+        type(solve_options), intent(in) :: options  !! the user's options
         real(wp), intent(in) :: fnorm               !! norm of the residual at the trial point
-        type(solve_arrays), intent(inout) :: arrays !! residual at the trial point among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_arrays), intent(inout) :: arrays !! with the residual at the trial point
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         type(trial_step) :: step
         integer(c_int) :: info
@@ -177,16 +166,16 @@ contains
             call finish(info, state)
         else if (step%ratio < accept_ratio) then
             call choose_step(arrays, state)
-        else  ! where the ratio is NaN, too
+        else  ! also where the ratio is NaN
             state%request = options%jacobian_request
         end if
     end subroutine after_residual
 
-    !> Factors the Jacobian and projects the residual; leaves its column norms.
+    !> Computes the Jacobian's column norms and QR factors, and the first n elements of Q^T fvec.
     pure subroutine factor_jacobian(fnorm, arrays, finite)
         real(wp), intent(in) :: fnorm               !! norm of the residual
-        type(solve_arrays), intent(inout) :: arrays !! Jacobian and residual, then factors and qtf
-        logical, intent(out) :: finite              !! whether fnorm and all of the Jacobian are
+        type(solve_arrays), intent(inout) :: arrays !! fjac and fvec, then QR factors and qtf
+        logical, intent(out) :: finite              !! whether fnorm and the Jacobian are finite
 
         integer :: i, j, m
 
@@ -200,19 +189,20 @@ contains
             end do
         end do
         call copy(arrays%fvec, arrays%rotated_fvec)
-        call factor(m, arrays%fjac, .true., arrays%ipvt, arrays%rdiag, arrays%column_norms, &
-                    arrays%scratch, arrays%multipliers, arrays%rotated_fvec)
+        call householder_qr(m, arrays%fjac, .true., arrays%ipvt, arrays%rdiag, &
+                            arrays%column_norms, arrays%scratch, arrays%multipliers, &
+                            arrays%rotated_fvec)
         do j = 1, size(arrays%x)
             arrays%fjac(j, j) = arrays%rdiag(j)
             arrays%qtf(j) = arrays%rotated_fvec(j)
         end do
     end subroutine factor_jacobian
 
-    !> First scaling, from the column norms unless it is the user's, and first radius.
+    !> Initial radius, and initial scaling from the column norms unless mode is 2.
     pure subroutine start_trust_region(options, arrays, state)
-        type(solve_options), intent(in) :: options  !! what the user chose
-        type(solve_arrays), intent(inout) :: arrays !! x and column norms, then the scaling
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_options), intent(in) :: options  !! the user's options
+        type(solve_arrays), intent(inout) :: arrays !! with x and column norms; then diag
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         integer :: j
 
@@ -228,10 +218,10 @@ contains
         if (state%delta == 0.0_wp) state%delta = options%factor
     end subroutine start_trust_region
 
-    !> Largest cosine between the residual and a column of the Jacobian.
+    !> Largest cosine of the angles between the residual and the columns of the Jacobian.
     pure subroutine measure_gradient(arrays, state)
-        type(solve_arrays), intent(in) :: arrays  !! factors, qtf, column norms
-        type(solve_state), intent(inout) :: state !! the solve so far
+        type(solve_arrays), intent(in) :: arrays  !! with R, qtf, column norms
+        type(solve_state), intent(inout) :: state !! state of the solve
 
         real(wp) :: total, cosine, largest, norm
         integer :: i, j
@@ -247,14 +237,14 @@ contains
                 total = total + arrays%fjac(i, j)*(arrays%qtf(i)/state%fnorm)
             end do
             cosine = abs(total/norm)
-            largest = merge(cosine, largest, cosine > largest)  ! larger(), without its call
+            largest = merge(cosine, largest, cosine > largest)  ! larger(), inline
         end do
         state%gnorm = largest
     end subroutine measure_gradient
 
-    !> Lets the scaling grow to the largest column norms so far, as sec. 6 of the paper advises.
+    !> Enlarges the scaling to the largest column norms so far, Moré (1978), sec. 6.
     pure subroutine enlarge_scaling(norms, diag)
-        real(wp), intent(in), contiguous :: norms(:)   !! norms of the Jacobian's columns; (n)
+        real(wp), intent(in), contiguous :: norms(:)   !! column norms of the Jacobian; (n)
         real(wp), intent(inout), contiguous :: diag(:) !! scaling D; (n)
 
         integer :: j
@@ -264,10 +254,10 @@ contains
         end do
     end subroutine enlarge_scaling
 
-    !> Levenberg-Marquardt step for the present radius; the first one also bounds the radius.
+    !> Levenberg-Marquardt step for the current radius; the first one also bounds the radius.
     pure subroutine choose_step(arrays, state)
-        type(solve_arrays), intent(inout) :: arrays !! factors, scaling, qtf; then the trial point
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_arrays), intent(inout) :: arrays !! with R, diag, qtf; then the trial point
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         integer :: j
 
@@ -283,13 +273,13 @@ contains
         state%request = wants_residual
     end subroutine choose_step
 
-    !> Actual and predicted reduction and their ratio, sec. 4 of the paper.
+    !> Actual and predicted reduction and their ratio, Moré (1978), sec. 4.
     !>
-    !> A residual norm that is not finite, or is ten times what it was, is a failed step.
+    !> If the new norm is not finite, or at least ten times the old one, actual is -1.
     pure subroutine measure_reductions(arrays, state, step)
-        type(solve_arrays), intent(inout) :: arrays !! factors and step
-        type(solve_state), intent(in) :: state      !! the solve so far
-        type(trial_step), intent(inout) :: step     !! length and norm, then all the rest
+        type(solve_arrays), intent(inout) :: arrays !! with R, ipvt and the step
+        type(solve_state), intent(in) :: state      !! state of the solve
+        type(trial_step), intent(inout) :: step     !! length and fnorm on entry
 
         real(wp) :: change, damping
         integer :: i, j
@@ -313,22 +303,22 @@ contains
         if (step%predicted /= 0.0_wp) step%ratio = step%actual/step%predicted
     end subroutine measure_reductions
 
-    !> Radius and parameter for the next step, algorithm (7.1), part (d).
+    !> Radius and parameter for the next step, Moré (1978), algorithm (7.1), part (d).
     pure subroutine update_radius(step, state)
         type(trial_step), intent(in) :: step      !! the trial step
-        type(solve_state), intent(inout) :: state !! the solve so far
+        type(solve_state), intent(inout) :: state !! state of the solve
 
         real(wp) :: shrink
 
         if (step%ratio <= shrink_ratio) then
-            shrink = least_shrink
+            shrink = max_shrink_factor
             if (step%actual < 0.0_wp) then
-                shrink = least_shrink*step%slope/(step%slope + least_shrink*step%actual)
+                shrink = max_shrink_factor*step%slope/(step%slope + max_shrink_factor*step%actual)
             end if
-            if (failure_factor*step%fnorm >= state%fnorm .or. shrink < most_shrink) then
-                shrink = most_shrink
+            if (failure_factor*step%fnorm >= state%fnorm .or. shrink < min_shrink_factor) then
+                shrink = min_shrink_factor
             end if
-            state%delta = shrink*smaller(state%delta, step%length/least_step)
+            state%delta = shrink*smaller(state%delta, step%length/min_step_fraction)
             state%par = state%par/shrink
         else if (state%par == 0.0_wp .or. step%ratio >= expand_ratio) then
             state%delta = step%length/0.5_wp
@@ -336,11 +326,11 @@ contains
         end if
     end subroutine update_radius
 
-    !> Moves to the trial point.
+    !> Accepts the trial point as the next iterate.
     pure subroutine accept(step, arrays, state)
         type(trial_step), intent(in) :: step        !! the trial step
-        type(solve_arrays), intent(inout) :: arrays !! the trial point among them
-        type(solve_state), intent(inout) :: state   !! the solve so far
+        type(solve_arrays), intent(inout) :: arrays !! with the trial point; then x, fvec
+        type(solve_state), intent(inout) :: state   !! state of the solve
 
         integer :: j
 
@@ -354,41 +344,12 @@ contains
         state%iteration = state%iteration + 1
     end subroutine accept
 
-    !> Copies between arrays that do not overlap, which the compiler cannot see of pointers.
+    !> Copies an array; the dummies tell the compiler that the pointers do not overlap.
     pure subroutine copy(source, destination)
         real(wp), intent(in), contiguous :: source(:)       !! any length
         real(wp), intent(out), contiguous :: destination(:) !! the same length
 
         destination = source
     end subroutine copy
-
-    !> The stop tests: first those of success, then those of a solve that cannot go on.
-    pure function convergence(step, state, options) result(info)
-        type(trial_step), intent(in) :: step       !! the trial step
-        type(solve_state), intent(in) :: state     !! the solve so far
-        type(solve_options), intent(in) :: options !! what the user chose
-        integer(c_int) :: info
-
-        info = not_finished
-        if (reductions_within(options%ftol, step)) info = converged_reduction
-        if (state%delta <= options%xtol*state%xnorm) then
-            info = merge(converged_both, converged_step, info == converged_reduction)
-        end if
-        if (info /= not_finished) return
-        if (state%nfev >= options%maxfev) info = too_many_evaluations
-        if (reductions_within(machine_epsilon, step)) info = ftol_too_small
-        if (state%delta <= machine_epsilon*state%xnorm) info = xtol_too_small
-        if (state%gnorm <= machine_epsilon) info = gtol_too_small
-    end function convergence
-
-    !> Whether actual and predicted reduction are small and agree well enough.
-    pure function reductions_within(tolerance, step)
-        real(wp), intent(in) :: tolerance  !! bound on both reductions
-        type(trial_step), intent(in) :: step    !! the trial step
-        logical :: reductions_within
-
-        reductions_within = abs(step%actual) <= tolerance .and. step%predicted <= tolerance &
-                            .and. 0.5_wp*step%ratio <= 1.0_wp
-    end function reductions_within
 
 end module leastsq_levenberg_marquardt

@@ -1,4 +1,4 @@
-!> lmder: answers a solve with a user's residual and Jacobian.
+!> lmder: driver of a solve with user-supplied residual and Jacobian.
 module leastsq_lmder_module
     use, intrinsic :: iso_c_binding, only: c_int, c_ptr
     use leastsq_kinds, only: wp
@@ -13,14 +13,14 @@ module leastsq_lmder_module
 
 contains
 
-    !> Runs a solve to its end.
+    !> Runs a solve to termination.
     recursive subroutine lmder(fcn, data, options, nprint, arrays, state)
         procedure(jacobian_function) :: fcn         !! residual and Jacobian
-        type(c_ptr), intent(in) :: data             !! passed through to fcn
-        type(solve_options), intent(in) :: options  !! what the user chose
-        integer(c_int), intent(in) :: nprint        !! iterations between reports, or 0
-        type(solve_arrays), intent(inout) :: arrays !! x on entry; everything else on return
-        type(solve_state), intent(out) :: state     !! how it ended
+        type(c_ptr), intent(in) :: data             !! user data, passed through to fcn
+        type(solve_options), intent(in) :: options  !! the user's options
+        integer(c_int), intent(in) :: nprint        !! iterations between reports; 0: none
+        type(solve_arrays), intent(inout) :: arrays !! x and, if mode is 2, diag on entry
+        type(solve_state), intent(out) :: state     !! final state
 
         integer(c_int) :: flag
 
@@ -43,11 +43,11 @@ contains
         if (nprint > 0) flag = evaluate(fcn, data, arrays%x, arrays%fvec, arrays%fjac, for_report)
     end subroutine lmder
 
-    !> One call of fcn, through contiguous dummies: gfortran packs a pointer component that is
-    !> passed to an explicit shape.
+    !> Calls fcn through contiguous dummies: gfortran copies a pointer component passed to an
+    !> explicit-shape dummy.
     recursive function evaluate(fcn, data, x, fvec, fjac, iflag) result(flag)
         procedure(jacobian_function) :: fcn               !! residual and Jacobian
-        type(c_ptr), intent(in) :: data                   !! passed through to fcn
+        type(c_ptr), intent(in) :: data                   !! user data, passed through to fcn
         real(wp), intent(in), contiguous :: x(:)          !! parameters; (n)
         real(wp), intent(inout), contiguous :: fvec(:)    !! residuals; (m)
         real(wp), intent(inout), contiguous :: fjac(:, :) !! Jacobian; (ldfjac, n)

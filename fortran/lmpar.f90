@@ -1,8 +1,9 @@
-!> The Levenberg-Marquardt parameter: how much of the scaled identity puts the step on the bound.
+!> The Levenberg-Marquardt parameter: par >= 0 for which the step satisfies the bound on ||D x||.
 !>
 !> Moré (1978), sec. 5, algorithm (5.5), with the secular function
-!> phi(par) = ||D (J^T J + par D^2)^-1 J^T f|| - delta, whose root is wanted to within delta/10.
-!> The order of operations is part of the contract: triangular solves run by columns.
+!> phi(par) = ||D (J^T J + par D^2)^-1 J^T f|| - delta, whose root is found to within delta/10.
+!> The order of operations is part of the contract, also in the triangular solves: by rows where so
+!> named, otherwise by columns.
 module leastsq_lmpar_module
     use leastsq_kinds, only: wp, smallest_normal, larger, smaller
     use leastsq_enorm_module, only: enorm
@@ -12,24 +13,25 @@ module leastsq_lmpar_module
 
     public :: lmpar
 
-    real(wp), parameter :: bound_tolerance = 0.1_wp       !! of delta: the accuracy asked of phi
-    real(wp), parameter :: restart_fraction = 0.001_wp    !! of the upper bound, where par is zero
-    integer, parameter :: most_iterations = 10
+    real(wp), parameter :: bound_tolerance = 0.1_wp    !! accuracy of phi, relative to delta
+    real(wp), parameter :: restart_fraction = 0.001_wp !! of par's upper bound, if par is zero
+    integer, parameter :: max_iterations = 10          !! each with one call of qrsolv
 
 contains
 
-    !> Finds par and the step x with ||D x|| within a tenth of delta, or par = 0 and a shorter step.
+    !> Finds par and x with | ||D x|| - delta | <= delta/10, or par = 0 if x then satisfies
+    !> ||D x|| <= 1.1 delta.
     pure subroutine lmpar(r, ipvt, diag, qtb, delta, par, x, sdiag, work, scaled)
-        real(wp), intent(inout), contiguous :: r(:, :)  !! R in its upper triangle; (ldr, n)
+        real(wp), intent(inout), contiguous :: r(:, :)  !! R in the upper triangle; (ldr, n)
         integer, intent(in), contiguous :: ipvt(:)      !! permutation of the factorisation; (n)
         real(wp), intent(in), contiguous :: diag(:)     !! scaling D, no zeros; (n)
         real(wp), intent(in), contiguous :: qtb(:)      !! first n elements of Q^T f; (n)
         real(wp), intent(in) :: delta                   !! step bound on ||D x||, positive
-        real(wp), intent(inout) :: par                  !! initial guess >= 0, then the parameter
+        real(wp), intent(inout) :: par                  !! initial estimate >= 0, then the parameter
         real(wp), intent(out), contiguous :: x(:)       !! solution of J x = f, sqrt(par) D x = 0
         real(wp), intent(inout), contiguous :: sdiag(:) !! diagonal of S (see qrsolv); (n)
-        real(wp), intent(out), contiguous :: work(:)    !! scratch; (n)
-        real(wp), intent(out), contiguous :: scaled(:)  !! scratch, D x; (n)
+        real(wp), intent(out), contiguous :: work(:)    !! work array; (n)
+        real(wp), intent(out), contiguous :: scaled(:)  !! work array, D x; (n)
 
         real(wp) :: phi, previous_phi, length, lower, upper, gradient_norm
         integer :: iteration, rank
@@ -52,13 +54,13 @@ contains
         if (upper == 0.0_wp) upper = smallest_normal/smaller(delta, bound_tolerance)
         par = smaller(larger(par, lower), upper)
         if (par == 0.0_wp) par = gradient_norm/length
-        do iteration = 1, most_iterations
+        do iteration = 1, max_iterations
             if (par == 0.0_wp) par = larger(smallest_normal, restart_fraction*upper)
             work = sqrt(par)*diag
             call qrsolv(r, ipvt, work, qtb, x, sdiag, scaled)
             previous_phi = phi
             call measure_step(diag, x, delta, scaled, length, phi)
-            if (abs(phi) <= bound_tolerance*delta .or. iteration == most_iterations) return
+            if (abs(phi) <= bound_tolerance*delta .or. iteration == max_iterations) return
             if (lower == 0.0_wp .and. phi <= previous_phi .and. previous_phi < 0.0_wp) return
             call scale_direction(ipvt, diag, scaled, length, work)
             call solve_lower_by_columns(r, sdiag, work)
@@ -68,14 +70,15 @@ contains
         end do
     end subroutine lmpar
 
-    !> Basic solution of J x = f; components past the first zero of R's diagonal are zero.
+    !> Gauss-Newton step: the basic solution of J x = f. From the first zero on R's diagonal on,
+    !> P^T x is zero.
     pure subroutine gauss_newton_step(r, ipvt, qtb, x, rank, z)
-        real(wp), intent(in), contiguous :: r(:, :) !! R in its upper triangle; (ldr, n)
+        real(wp), intent(in), contiguous :: r(:, :) !! R in the upper triangle; (ldr, n)
         integer, intent(in), contiguous :: ipvt(:)  !! permutation; (n)
         real(wp), intent(in), contiguous :: qtb(:)  !! first n elements of Q^T f; (n)
         real(wp), intent(out), contiguous :: x(:)   !! the step; (n)
-        integer, intent(out) :: rank                !! leading nonzeros on R's diagonal
-        real(wp), intent(out), contiguous :: z(:)   !! scratch, the step permuted; (n)
+        integer, intent(out) :: rank                !! number of nonzeros before that zero
+        real(wp), intent(out), contiguous :: z(:)   !! work array, P^T x; (n)
 
         integer :: i, j
 
@@ -95,7 +98,7 @@ contains
         end do
     end subroutine gauss_newton_step
 
-    !> Length of the scaled step and the value of the secular function.
+    !> Length of the scaled step and value of the secular function.
     pure subroutine measure_step(diag, x, delta, scaled, length, phi)
         real(wp), intent(in), contiguous :: diag(:)    !! scaling D; (n)
         real(wp), intent(in), contiguous :: x(:)       !! step; (n)
@@ -109,7 +112,7 @@ contains
         phi = length - delta
     end subroutine measure_step
 
-    !> P^T D^2 x / ||D x||, the right-hand side for the derivative of phi.
+    !> P^T D^2 x / ||D x||, the right-hand side of the solve that gives phi'.
     pure subroutine scale_direction(ipvt, diag, scaled, length, direction)
         integer, intent(in), contiguous :: ipvt(:)        !! permutation; (n)
         real(wp), intent(in), contiguous :: diag(:)       !! scaling D; (n)
@@ -124,9 +127,9 @@ contains
         end do
     end subroutine scale_direction
 
-    !> Overwrites z with R^-T z, one inner product a row.
+    !> Overwrites z with R^-T z by rows, an inner product for each.
     pure subroutine solve_lower_by_rows(r, z)
-        real(wp), intent(in), contiguous :: r(:, :) !! R in its upper triangle; (ldr, n)
+        real(wp), intent(in), contiguous :: r(:, :) !! R in the upper triangle; (ldr, n)
         real(wp), intent(inout), contiguous :: z(:) !! right-hand side, then solution; (n)
 
         real(wp) :: total
@@ -141,7 +144,7 @@ contains
         end do
     end subroutine solve_lower_by_rows
 
-    !> Overwrites z with S^-T z, S^T standing below the diagonal of s.
+    !> Overwrites z with S^-T z by columns, with S^T in the strict lower triangle of s.
     pure subroutine solve_lower_by_columns(s, sdiag, z)
         real(wp), intent(in), contiguous :: s(:, :)  !! S^T below the diagonal; (ldr, n)
         real(wp), intent(in), contiguous :: sdiag(:) !! diagonal of S; (n)
@@ -157,22 +160,23 @@ contains
         end do
     end subroutine solve_lower_by_columns
 
-    !> Hebden's correction -((phi + delta)/delta) (phi/phi') of the parameter, eq. (5.4).
-    pure function hebden_correction(phi, delta, derivative) result(correction)
-        real(wp), intent(in) :: phi                       !! secular function
-        real(wp), intent(in) :: delta                     !! step bound
-        real(wp), intent(in), contiguous :: derivative(:) !! its norm squared is -phi'/||D x||
+    !> Hebden's correction -((phi + delta)/delta) (phi/phi') of the parameter, eq. (5.4), where
+    !> phi + delta = ||D x|| and phi' = -||D x|| ||z||^2.
+    pure function hebden_correction(phi, delta, z) result(correction)
+        real(wp), intent(in) :: phi              !! secular function
+        real(wp), intent(in) :: delta            !! step bound
+        real(wp), intent(in), contiguous :: z(:) !! S^-T P^T D^2 x / ||D x||; (n)
         real(wp) :: correction
 
         real(wp) :: norm
 
-        norm = enorm(derivative)
+        norm = enorm(z)
         correction = ((phi/delta)/norm)/norm
     end function hebden_correction
 
-    !> P^T D^-1 J^T f, whose norm over delta bounds the parameter from above.
+    !> P^T D^-1 J^T f, whose norm divided by delta is an upper bound of the parameter.
     pure subroutine scale_gradient(r, ipvt, diag, qtb, gradient)
-        real(wp), intent(in), contiguous :: r(:, :)      !! R in its upper triangle; (ldr, n)
+        real(wp), intent(in), contiguous :: r(:, :)      !! R in the upper triangle; (ldr, n)
         integer, intent(in), contiguous :: ipvt(:)       !! permutation; (n)
         real(wp), intent(in), contiguous :: diag(:)      !! scaling D; (n)
         real(wp), intent(in), contiguous :: qtb(:)       !! first n elements of Q^T f; (n)

@@ -1,9 +1,9 @@
-!> Least-squares solution of a triangular system with a diagonal matrix below it.
+!> Least-squares solution of A x = b, D x = 0, given A P = Q R and a diagonal matrix D.
 !>
-!> Given A P = Q R and D, solves A x = b, D x = 0 in the least-squares sense by Givens rotations.
+!> Givens rotations eliminate the rows of D P, which stand below R.
 !> Moré (1978), sec. 3; MINPACK-1 User Guide, ANL-80-74, qrsolv.
-!> The order of additions is part of the contract: rows of D one by one, each turned against the
-!> rows of R from the top; the back substitution sums down the rows of S^T.
+!> The order of additions is part of the contract: rows of D one after the other, each rotated with
+!> the rows of R from the first on; the sums of the back substitution run down columns of S^T.
 module leastsq_qrsolv_module
     use leastsq_kinds, only: wp, stack_capacity
     use leastsq_kernels_module, only: index_kind, rotate
@@ -12,20 +12,21 @@ module leastsq_qrsolv_module
 
     public :: qrsolv
 
-    integer, parameter :: most_rows = 8  !! rows of D rotated in one pass over S
-    integer, parameter :: short = 16     !! orders up to here take them one by one
+    integer, parameter :: max_rows = 8             !! rows of D rotated in one pass over S
+    integer, parameter :: max_unblocked_order = 16 !! up to this order a pass rotates one row
 
 contains
 
-    !> Solves the system and leaves S^T, of P^T (A^T A + D^2) P = S^T S, below the diagonal of r.
+    !> Solves the problem; leaves the strict lower triangle of S^T below the diagonal of r, where
+    !> P^T (A^T A + D^2) P = S^T S.
     pure subroutine qrsolv(r, ipvt, diag, qtb, x, sdiag, work)
-        real(wp), intent(inout), contiguous :: r(:, :) !! R in its upper triangle; (ldr, n)
+        real(wp), intent(inout), contiguous :: r(:, :) !! R in the upper triangle; (ldr, n)
         integer, intent(in), contiguous :: ipvt(:)     !! permutation P; (n)
         real(wp), intent(in), contiguous :: diag(:)    !! diagonal of D; (n)
         real(wp), intent(in), contiguous :: qtb(:)     !! first n elements of Q^T b; (n)
         real(wp), intent(out), contiguous :: x(:)      !! solution; (n)
         real(wp), intent(out), contiguous :: sdiag(:)  !! diagonal of S; (n)
-        real(wp), intent(out), contiguous :: work(:)   !! scratch; (n)
+        real(wp), intent(out), contiguous :: work(:)   !! work array; (n)
 
         real(wp) :: rows(stack_capacity)
         integer :: block, j, n
@@ -34,10 +35,10 @@ contains
         call transpose_upper(r, x)
         work = qtb
         block = 1
-        if (n > short) block = min(most_rows, stack_capacity/n)
+        if (n > max_unblocked_order) block = min(max_rows, stack_capacity/n)
         if (block > 0) then
             call eliminate(block, ipvt, diag, r, rows, work)
-        else  ! no room for a row of D
+        else  ! a row of D is longer than the stack's work array
             call eliminate(1, ipvt, diag, r, sdiag, work)
         end if
         call exchange_diagonals(r, x, sdiag)
@@ -47,7 +48,7 @@ contains
         end do
     end subroutine qrsolv
 
-    !> Copies the upper triangle below the diagonal, and the diagonal aside.
+    !> Copies the strict upper triangle to the strict lower one, and the diagonal of R to a vector.
     pure subroutine transpose_upper(r, diagonal)
         real(wp), intent(inout), contiguous :: r(:, :)   !! R, then R with R^T below; (ldr, n)
         real(wp), intent(out), contiguous :: diagonal(:) !! diagonal of R; (n)
@@ -62,16 +63,16 @@ contains
         end do
     end subroutine transpose_upper
 
-    !> Rotates the rows of D, with zero right-hand sides, into the triangle held as S^T.
+    !> Eliminates the rows of D P, with zero right-hand sides, by rotations with the rows of S.
     pure subroutine eliminate(block, ipvt, diag, s, rows, rhs)
-        integer, intent(in) :: block                    !! rows taken at once, <= most_rows
-        integer, intent(in), contiguous :: ipvt(:)      !! permutation P; (n)
-        real(wp), intent(in), contiguous :: diag(:)     !! diagonal of D; (n)
-        real(wp), intent(inout), contiguous :: s(:, :)  !! R^T, then S^T, from the diagonal down
-        real(wp), intent(inout) :: rows(size(ipvt), block) !! scratch: the rows being rotated
-        real(wp), intent(inout), contiguous :: rhs(:)   !! right-hand side of the triangle; (n)
+        integer, intent(in) :: block                       !! rows rotated in one pass, <= max_rows
+        integer, intent(in), contiguous :: ipvt(:)         !! permutation P; (n)
+        real(wp), intent(in), contiguous :: diag(:)        !! diagonal of D; (n)
+        real(wp), intent(inout), contiguous :: s(:, :)     !! R^T, then S^T, lower triangle
+        real(wp), intent(inout) :: rows(size(ipvt), block) !! work array: the rows to eliminate
+        real(wp), intent(inout), contiguous :: rhs(:)      !! right-hand side of R, then of S; (n)
 
-        real(wp) :: row_rhs(most_rows)
+        real(wp) :: row_rhs(max_rows)
         integer :: b, count, first, j, n
 
         n = size(ipvt)
@@ -88,9 +89,9 @@ contains
         end do
     end subroutine eliminate
 
-    !> Takes the diagonal of S out of the matrix and puts that of R back.
+    !> Moves the diagonal of S to sdiag and puts that of R back.
     pure subroutine exchange_diagonals(s, rdiag, sdiag)
-        real(wp), intent(inout), contiguous :: s(:, :) !! S^T from the diagonal down; (ldr, n)
+        real(wp), intent(inout), contiguous :: s(:, :) !! S^T, lower triangle; (ldr, n)
         real(wp), intent(in), contiguous :: rdiag(:)   !! diagonal of R; (n)
         real(wp), intent(out), contiguous :: sdiag(:)  !! diagonal of S; (n)
 
@@ -102,23 +103,24 @@ contains
         end do
     end subroutine exchange_diagonals
 
-    !> Rotates some rows, one after the other, against row j of the triangle: column j of S^T.
+    !> Eliminates column j of the active rows, one after the other, by rotations with row j of S. A
+    !> row is active from the column of its element of D on.
     pure subroutine rotate_column(j, count, s, rows, rhs, row_rhs)
         integer, intent(in) :: j                           !! the column
-        integer, intent(in) :: count                       !! rows that have begun by column j
-        real(wp), intent(inout), contiguous :: s(:, :)     !! S^T from the diagonal down; (ldr, n)
-        real(wp), intent(inout) :: rows(size(s, 2), count) !! the rows being rotated
-        real(wp), intent(inout) :: rhs                     !! right-hand side of row j
+        integer, intent(in) :: count                       !! number of active rows
+        real(wp), intent(inout), contiguous :: s(:, :)     !! S^T, lower triangle; (ldr, n)
+        real(wp), intent(inout) :: rows(size(s, 2), count) !! the rows to eliminate
+        real(wp), intent(inout) :: rhs                     !! right-hand side of row j of S
         real(wp), intent(inout) :: row_rhs(count)          !! right-hand sides of the rows
 
-        real(wp) :: cosine(most_rows), sine(most_rows), element
-        integer :: b, begun
+        real(wp) :: cosine(max_rows), sine(max_rows), element
+        integer :: b, first  ! the rotations of rows first to b - 1 are still to be applied
 
-        begun = 1
+        first = 1
         do b = 1, count
             if (rows(j, b) == 0.0_wp) then
-                call turn(j, begun, b - 1, cosine, sine, s, rows)
-                begun = b + 1
+                call apply_rotations(j, first, b - 1, cosine, sine, s, rows)
+                first = b + 1
                 cycle
             end if
             call make_rotation(s(j, j), rows(j, b), cosine(b), sine(b))
@@ -127,44 +129,45 @@ contains
             row_rhs(b) = -sine(b)*rhs + cosine(b)*row_rhs(b)
             rhs = element
         end do
-        call turn(j, begun, count, cosine, sine, s, rows)
+        call apply_rotations(j, first, count, cosine, sine, s, rows)
     end subroutine rotate_column
 
-    !> Applies the rotations of rows from..to to what follows the diagonal in column j.
-    pure subroutine turn(j, from, to, cosine, sine, s, rows)
-        integer, intent(in) :: j                        !! the column
-        integer, intent(in) :: from                     !! first row
-        integer, intent(in) :: to                       !! last row, perhaps before the first
-        real(wp), intent(in), contiguous :: cosine(:)   !! rotations, by rows
-        real(wp), intent(in), contiguous :: sine(:)     !! rotations, by rows
-        real(wp), intent(inout), contiguous :: s(:, :)  !! S^T on and below the diagonal; (ldr, n)
-        real(wp), intent(inout) :: rows(size(s, 2), to) !! the rows being rotated
+    !> Applies the rotations of rows first to last to the elements below the diagonal in column j of
+    !> S^T, and to those of the rows.
+    pure subroutine apply_rotations(j, first, last, cosine, sine, s, rows)
+        integer, intent(in) :: j                          !! the column
+        integer, intent(in) :: first                      !! first row
+        integer, intent(in) :: last                       !! last row; none if last < first
+        real(wp), intent(in), contiguous :: cosine(:)     !! of each row's rotation
+        real(wp), intent(in), contiguous :: sine(:)       !! of each row's rotation
+        real(wp), intent(inout), contiguous :: s(:, :)    !! S^T, lower triangle; (ldr, n)
+        real(wp), intent(inout) :: rows(size(s, 2), last) !! the rows to eliminate
 
         real(wp) :: element
         integer :: b, i, n
 
         n = size(s, 2)
-        if (to < from .or. j == n) return
-        if (n > short) then
-            call rotate(int(n - j, index_kind), int(to - from + 1, index_kind), cosine(from:), &
-                        sine(from:), s(j + 1:n, j), rows(j + 1, from), int(n, index_kind))
+        if (last < first .or. j == n) return
+        if (n > max_unblocked_order) then
+            call rotate(int(n - j, index_kind), int(last - first + 1, index_kind), cosine(first:), &
+                        sine(first:), s(j + 1:n, j), rows(j + 1, first), int(n, index_kind))
             return
         end if
-        do b = from, to
+        do b = first, last
             do i = j + 1, n
                 element = cosine(b)*s(i, j) + sine(b)*rows(i, b)
                 rows(i, b) = -sine(b)*s(i, j) + cosine(b)*rows(i, b)
                 s(i, j) = element
             end do
         end do
-    end subroutine turn
+    end subroutine apply_rotations
 
-    !> Rotation that turns (a, b) into (r, 0), from whichever quotient is at most one.
+    !> Givens rotation of (a, b) to (r, 0), from the quotient that is at most one in magnitude.
     pure subroutine make_rotation(a, b, cosine, sine)
-        real(wp), intent(in) :: a        !! element kept
-        real(wp), intent(in) :: b        !! element eliminated, not zero
-        real(wp), intent(out) :: cosine  !! of the rotation
-        real(wp), intent(out) :: sine    !! of the rotation
+        real(wp), intent(in) :: a       !! element kept
+        real(wp), intent(in) :: b       !! element eliminated, not zero
+        real(wp), intent(out) :: cosine !! of the rotation
+        real(wp), intent(out) :: sine   !! of the rotation
 
         real(wp) :: quotient
 
@@ -179,7 +182,8 @@ contains
         end if
     end subroutine make_rotation
 
-    !> Solves S z = rhs, S^T standing below the diagonal; z is zero from a zero of S's diagonal on.
+    !> Solves S z = rhs with S^T in the strict lower triangle of s. From the first zero on S's
+    !> diagonal on, z is zero.
     pure subroutine solve_transposed(s, sdiag, z)
         real(wp), intent(in), contiguous :: s(:, :)  !! S^T below the diagonal; (ldr, n)
         real(wp), intent(in), contiguous :: sdiag(:) !! diagonal of S; (n)

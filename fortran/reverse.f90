@@ -1,4 +1,4 @@
-!> The reverse-communication API: a solve that asks, in a block of the caller's memory.
+!> The reverse-communication API: a solve in a workspace block of the caller's memory.
 !>
 !> leastsq.h documents the functions.
 module leastsq_reverse
@@ -16,57 +16,57 @@ module leastsq_reverse
               leastsq_difference_point, leastsq_difference_column
     public :: default_epsfcn
 
-    integer(c_int), parameter :: refused = -1  !! not a block of this layout, or not wanted
+    integer(c_int), parameter :: refused = -1 !! not a block of this layout, or not requested
 
-    !> What leastsq_inspect shows, struct leastsq_view of leastsq.h.
+    !> Result of leastsq_inspect, struct leastsq_view of leastsq.h.
     type, bind(c) :: solve_view
-        integer(c_int) :: request   !! what is wanted
-        integer(c_int) :: info      !! exit code
+        integer(c_int) :: request   !! what is requested
+        integer(c_int) :: info      !! exit code, 0 until terminated
         integer(c_int) :: nfev      !! residual evaluations
-        integer(c_int) :: njev      !! Jacobians of the user's
-        integer(c_int) :: iteration !! one more than the accepted steps
-        integer(c_int) :: missing   !! columns of a difference Jacobian
+        integer(c_int) :: njev      !! Jacobian evaluations
+        integer(c_int) :: iteration !! accepted steps + 1
+        integer(c_int) :: missing   !! difference columns not yet supplied
         integer(c_int) :: m         !! number of residuals
         integer(c_int) :: n         !! number of parameters
-        type(c_ptr) :: point        !! where the residual or Jacobian is wanted
-        type(c_ptr) :: residual     !! where the residual goes, if one is wanted
-        type(c_ptr) :: jacobian     !! where the Jacobian goes, if one is wanted
-        type(c_ptr) :: x            !! best point so far
-        type(c_ptr) :: fvec         !! residual there
-        type(c_ptr) :: fjac         !! factors of the last Jacobian
-        type(c_ptr) :: diag         !! scaling
-        type(c_ptr) :: qtf          !! rotated residual
-        type(c_ptr) :: ipvt         !! permutation
-        type(c_ptr) :: given        !! columns of a difference Jacobian that have been given are 1
+        type(c_ptr) :: point        !! where to evaluate; (n)
+        type(c_ptr) :: residual     !! residual to fill in, if requested; (m)
+        type(c_ptr) :: jacobian     !! Jacobian to fill in, if requested; (m, n)
+        type(c_ptr) :: x            !! current iterate; (n)
+        type(c_ptr) :: fvec         !! residual at x; (m)
+        type(c_ptr) :: fjac         !! QR factors of the last Jacobian; (m, n)
+        type(c_ptr) :: diag         !! scale factors; (n)
+        type(c_ptr) :: qtf          !! first n elements of Q^T fvec; (n)
+        type(c_ptr) :: ipvt         !! permutation, 1-based; (n)
+        type(c_ptr) :: given        !! 1: the difference column has been supplied; (n)
     end type solve_view
 
 contains
 
-    !> Bytes of a block.
+    !> Bytes of a workspace block, or 0.
     pure function leastsq_workspace_size(m, n) result(bytes) bind(c)
-        integer(c_int), value :: m  !! number of residuals
-        integer(c_int), value :: n  !! number of parameters
+        integer(c_int), value :: m !! number of residuals
+        integer(c_int), value :: n !! number of parameters
         integer(c_size_t) :: bytes
 
         bytes = workspace_size(m, n)
     end function leastsq_workspace_size
 
-    !> Begins a solve.
+    !> Starts a solve; returns the first request.
     function leastsq_start(block, m, n, x, ftol, xtol, gtol, maxfev, epsfcn, diag, mode, factor, &
                            analytic) result(request) bind(c)
-        real(wp), intent(inout), target :: block(*)    !! the block
-        integer(c_int), value :: m                     !! number of residuals, >= n
-        integer(c_int), value :: n                     !! number of parameters, > 0
-        real(wp), intent(in) :: x(n)                   !! start
-        real(wp), value :: ftol                        !! reduction of the sum to stop at
-        real(wp), value :: xtol                        !! relative error of x to stop at
-        real(wp), value :: gtol                        !! cosine to stop at
-        integer(c_int), value :: maxfev                !! evaluations to stop at, > 0
-        real(wp), value :: epsfcn                      !! relative error of the residual
-        real(wp), intent(in), optional :: diag(n)      !! scaling if mode is 2
-        integer(c_int), value :: mode                  !! 2: diag is given; 1: it is not
-        real(wp), value :: factor                      !! first step bound over ||D x||, > 0
-        integer(c_int), value :: analytic              !! nonzero: Jacobians are given, not columns
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_int), value :: m                  !! number of residuals, >= n
+        integer(c_int), value :: n                  !! number of parameters, > 0
+        real(wp), intent(in) :: x(n)                !! initial estimate
+        real(wp), value :: ftol                     !! relative tolerance for sum of squares
+        real(wp), value :: xtol                     !! relative tolerance for x
+        real(wp), value :: gtol                     !! orthogonality tolerance (cosine)
+        integer(c_int), value :: maxfev             !! limit on residual evaluations, > 0
+        real(wp), value :: epsfcn                   !! relative error of the residual
+        real(wp), intent(in), optional :: diag(n)   !! scale factors if mode is 2
+        integer(c_int), value :: mode               !! 1: internal scaling; 2: by diag
+        real(wp), value :: factor                   !! initial step bound over ||D x||, > 0
+        integer(c_int), value :: analytic           !! 0: difference Jacobian; else supplied
         integer(c_int) :: request
 
         type(workspace_header), pointer :: header
@@ -76,7 +76,7 @@ contains
         request = refused
         bytes = workspace_size(m, n)
         if (bytes == 0) return
-        block(:bytes*8/storage_size(0.0_wp)) = 0.0_wp  ! no undefined bytes on file
+        block(:bytes*8/storage_size(0.0_wp)) = 0.0_wp  ! leaves no undefined bytes
         call open_workspace(block, header)
         header = workspace_header(m=m, n=n)
         header%options = solve_options(ftol, xtol, gtol, epsfcn, factor, maxfev, mode, &
@@ -88,10 +88,10 @@ contains
         request = public_request(header)
     end function leastsq_start
 
-    !> Goes on with the answer that stands in the block, or without one.
+    !> Resumes a solve once the request is met; a negative flag requests termination.
     function leastsq_resume(block, flag) result(request) bind(c)
-        real(wp), intent(inout), target :: block(*) !! the block
-        integer(c_int), value :: flag               !! negative: there is no answer
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_int), value :: flag               !! negative: terminate with this info
         integer(c_int) :: request
 
         type(workspace_header), pointer :: header
@@ -109,10 +109,10 @@ contains
         request = public_request(header)
     end function leastsq_resume
 
-    !> Shows what is wanted, and all the rest.
+    !> Shows the request, the state and the arrays of a solve.
     function leastsq_inspect(block, view) result(request) bind(c)
-        real(wp), intent(inout), target :: block(*) !! the block
-        type(solve_view), intent(inout) :: view     !! what is in it; unchanged if refused
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        type(solve_view), intent(inout) :: view     !! filled in; unchanged if refused
         integer(c_int) :: request
 
         type(workspace_header), pointer :: header
@@ -154,11 +154,11 @@ contains
         end select
     end function leastsq_inspect
 
-    !> Copies the point of a column of the difference Jacobian.
+    !> Copies x with the difference step of parameter j.
     function leastsq_difference_point(block, j, point) result(status) bind(c)
-        real(wp), intent(inout), target :: block(*) !! the block
-        integer(c_int), value :: j                  !! the column, from 0
-        real(wp), intent(inout) :: point(*)         !! x but for parameter j, (n)
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_int), value :: j                  !! column of the Jacobian, 0-based
+        real(wp), intent(inout) :: point(*)         !! x with x(j + 1) stepped; (n)
         integer(c_int) :: status
 
         type(workspace_header), pointer :: header
@@ -166,18 +166,18 @@ contains
 
         call open_workspace(block, header)
         status = refused
-        if (.not. column_is_wanted(header, j)) return
+        if (.not. column_is_requested(header, j)) return
         call open_workspace(block, header, arrays)
         point(:header%n) = arrays%x
-        point(j + 1) = arrays%x(j + 1) + step_of(header, arrays%x(j + 1))
+        point(j + 1) = arrays%x(j + 1) + step_for(header, arrays%x(j + 1))
         status = 0
     end function leastsq_difference_point
 
-    !> Makes a column of the difference Jacobian from the residual at its point.
+    !> Computes a column of the difference Jacobian from the residual at its point.
     function leastsq_difference_column(block, j, residual) result(status) bind(c)
-        real(wp), intent(inout), target :: block(*) !! the block
-        integer(c_int), value :: j                  !! the column, from 0
-        real(wp), intent(in) :: residual(*)         !! at the column's point, (m)
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
+        integer(c_int), value :: j                  !! column of the Jacobian, 0-based
+        real(wp), intent(in) :: residual(*)         !! at the column's point; (m)
         integer(c_int) :: status
 
         type(workspace_header), pointer :: header
@@ -186,19 +186,19 @@ contains
 
         call open_workspace(block, header)
         status = refused
-        if (.not. column_is_wanted(header, j)) return
+        if (.not. column_is_requested(header, j)) return
         call open_workspace(block, header, arrays, given)
         call difference_column(residual(:header%m), arrays%fvec, &
-                               step_of(header, arrays%x(j + 1)), arrays%fjac(:, j + 1))
+                               step_for(header, arrays%x(j + 1)), arrays%fjac(:, j + 1))
         if (given(j + 1) == 0) header%columns = header%columns + 1
         given(j + 1) = 1
         status = 0
     end function leastsq_difference_column
 
-    !> Sets epsfcn where it is still NaN, which stands for one that the first residual will tell.
-    !> For the Python API, not part of leastsq.h.
+    !> Sets epsfcn if it is NaN, which means that it depends on the first residual. For the Python
+    !> API, not part of leastsq.h.
     subroutine default_epsfcn(block, epsfcn) bind(c, name="leastsq_default_epsfcn")
-        real(wp), intent(inout), target :: block(*) !! the block
+        real(wp), intent(inout), target :: block(*) !! workspace of a solve
         real(wp), value :: epsfcn                   !! relative error of the residual
 
         type(workspace_header), pointer :: header
@@ -207,9 +207,9 @@ contains
         if (header%options%epsfcn /= header%options%epsfcn) header%options%epsfcn = epsfcn
     end subroutine default_epsfcn
 
-    !> What is wanted, as leastsq.h numbers it, or a refusal of the block.
+    !> The request, as numbered in leastsq.h, or refused.
     pure function public_request(header) result(request)
-        type(workspace_header), intent(in) :: header !! of a block of any kind
+        type(workspace_header), intent(in) :: header !! header of a block of any layout
         integer(c_int) :: request
 
         request = refused
@@ -218,31 +218,31 @@ contains
         if (request == wants_first_residual) request = wants_residual
     end function public_request
 
-    !> Columns of the difference Jacobian that are still to be given.
+    !> Number of columns of the difference Jacobian not yet supplied.
     pure function columns_missing(header) result(missing)
-        type(workspace_header), intent(in) :: header !! of a block
+        type(workspace_header), intent(in) :: header !! header of a block of this layout
         integer(c_int) :: missing
 
         missing = 0
         if (header%state%request == wants_differences) missing = header%n - header%columns
     end function columns_missing
 
-    !> Whether a difference Jacobian is wanted and has that column.
-    pure function column_is_wanted(header, j) result(wanted)
-        type(workspace_header), intent(in) :: header !! of a block of any kind
-        integer(c_int), intent(in) :: j              !! the column, from 0
+    !> Whether a difference Jacobian is requested and has column j.
+    pure function column_is_requested(header, j) result(wanted)
+        type(workspace_header), intent(in) :: header !! header of a block of any layout
+        integer(c_int), intent(in) :: j              !! column of the Jacobian, 0-based
         logical :: wanted
 
         wanted = public_request(header) == wants_differences .and. j >= 0 .and. j < header%n
-    end function column_is_wanted
+    end function column_is_requested
 
-    !> Length of a parameter's difference step.
-    pure function step_of(header, x) result(step)
-        type(workspace_header), intent(in) :: header !! of a block
-        real(wp), intent(in) :: x                    !! the parameter
+    !> Difference step of a parameter.
+    pure function step_for(header, x) result(step)
+        type(workspace_header), intent(in) :: header !! header of a block of this layout
+        real(wp), intent(in) :: x                    !! value of the parameter
         real(wp) :: step
 
         step = difference_step(relative_step(header%options%epsfcn), x)
-    end function step_of
+    end function step_for
 
 end module leastsq_reverse

@@ -1,8 +1,7 @@
-!> The exit codes (info) of a solve, named once. Negative codes are the user's own.
+!> Exit codes (info) of a solve. A negative info is the flag with which fcn requested termination.
 !>
 !> MINPACK-1 User Guide, ANL-80-74, sec. 2.3. leastsq.h lists the same values for C.
 module leastsq_status
-    use, intrinsic :: iso_c_binding, only: c_int
     implicit none(type, external)
     private
 
@@ -11,11 +10,11 @@ module leastsq_status
               ftol_too_small, xtol_too_small, gtol_too_small
 
     enum, bind(c)
-        enumerator :: improper_input = 0        !! an argument is out of range, nothing was done
+        enumerator :: improper_input = 0        !! an argument is out of range
         enumerator :: converged_reduction = 1   !! actual and predicted reduction at most ftol
         enumerator :: converged_step = 2        !! relative error between iterates at most xtol
         enumerator :: converged_both = 3        !! both of the above
-        enumerator :: orthogonal_residual = 4   !! cosine at most gtol, or not finite
+        enumerator :: orthogonal_residual = 4   !! cosine <= gtol, or fvec or fjac not finite
         enumerator :: too_many_evaluations = 5  !! maxfev residual evaluations were made
         enumerator :: ftol_too_small = 6        !! no further reduction of the sum of squares
         enumerator :: xtol_too_small = 7        !! no further improvement of x

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 SOURCES = Path(__file__).parents[1] / "fortran"
-MODULES = ("kinds", "status", "kernels", "solve", "enorm", "qrfac", "qrsolv", "lmpar",
-           "levenberg_marquardt")  # fmt: skip
+MODULES = ("kinds", "status", "kernels", "solve", "stop_tests", "enorm", "qrfac", "qrsolv",
+           "lmpar", "levenberg_marquardt")  # fmt: skip
 """Whose interfaces the entries need, each after those that it uses."""
 
 EPS = float(np.finfo(np.float64).eps)

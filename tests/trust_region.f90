@@ -5,9 +5,9 @@
 module trust_region_entries
     use, intrinsic :: iso_c_binding, only: c_int
     use leastsq_kinds, only: wp
-    use leastsq_levenberg_marquardt, only: trial_step, convergence, measure_reductions, &
-                                           update_radius
-    use leastsq_solve, only: solve_arrays, solve_options, solve_state, wants_jacobian
+    use leastsq_levenberg_marquardt, only: measure_reductions, update_radius
+    use leastsq_solve, only: solve_arrays, solve_options, solve_state, trial_step, wants_jacobian
+    use leastsq_stop_tests, only: convergence
     implicit none(type, external)
     private
 

@@ -13,7 +13,7 @@ CHANGES = {
         first component left out      | do i = {1 -> 2}, size(x) component = abs(x(i))
         power in the plain sum        | total = total + component**{2 -> 1}
         which class                   | component > small_limit {.and. -> .or.} component <
-        first of the scaled left out  | do i = {1 -> 2}, size(x) call add(sums, abs(x(i)))
+        first of the scaled left out  | do i = {1 -> 2}, size(x) call add_square(sums, abs(x(i)))
         small are scaled              | if (component {<= -> >} sum%largest) then
         sign at a new largest         | sum%total = 1.0_wp {+ -> -} sum%total*
         power at a new largest        | sum%total*(sum%largest/component)**{2 -> 1}
@@ -36,17 +36,17 @@ CHANGES = {
         rows of a norm afresh         | enorm_of_difference(columns(j + {1 -> 2}:m, k)
         pending without a reflector   | do k = j + {1 -> 2}, size(a, 2) call subtract
         sign of what is pending       | y = y {- -> +} multiplier*v
-        first of equal pivots         | if (norms(k) {> -> >=} norms(largest))
+        first of equal pivots         | if (partial_norms(k) {> -> >=} partial_norms(largest))
         norm that moves aside         | element = x({j -> k})
         norm that moves forward       | x(j) = x({k -> j})
         multipliers that move         | if (pending .and. largest {/= -> ==} j) call exchange
         norm of the first pivot       | else if (j {== -> /=} 1) then norm = diagonal
-        reference that moves aside    | reference(largest) = reference({j -> largest})
+        exact norm that moves aside   | exact_norms(largest) = exact_norms({j -> largest})
         blocks: zero column           | else if (rdiag(j) {/= -> ==} 0.0_wp) then call apply_by
-        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}norms(j))
+        blocks: sign of a reflector   | a(j + 1:m, j) = a(j + 1:m, j)/({- -> +}partial_norms(j))
         blocks: first column          | do first = j + {1 -> 2}, size(a, 2), size(multipliers)
         blocks: columns that remain   | min(size(multipliers), size(a, 2) - first {+ -> -} 1)
-        blocks: rows to subtract from | call subtract(a(j + {1 -> 2}:m, k)
+        blocks: rows to subtract from | call subtract_multiple(a(j + {1 -> 2}:m, k)
         """,
     ("qrfac", KERNELS): """
         reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
@@ -95,16 +95,16 @@ CHANGES = {
     ("qrsolv", CORE.format("qrsolv")): """
         first copied below            | do i = j + {1 -> 2}, size(r, 2) r(i, j) = r(j, i)
         block that remains            | min(block, n - first {+ -> -} 1)
-        rows that there is room for   | min(most_rows, stack_capacity{/ -> *}n)
+        rows that fit on the stack    | min(max_rows, stack_capacity{/ -> *}n)
         nothing to rotate             | if (rows(j, b) {== -> /=} 0.0_wp) then
-        rows before a zero            | call turn(j, begun, b - {1 -> 2}, cosine
-        rows after a zero             | begun = b + {1 -> 0}
+        rows before a zero            | call apply_rotations(j, first, b - {1 -> 2}, cosine
+        rows after a zero             | first = b + {1 -> 0}
         sign on the diagonal          | cosine(b)*s(j, j) {+ -> -} sine(b)*rows(j, b)
         sign of the right-hand side   | cosine(b)*rhs {+ -> -} sine(b)*row_rhs(b)
         sign of a row's right side    | row_rhs(b) = {- -> +}sine(b)*rhs
         sign of the column            | cosine(b)*s(i, j) {+ -> -} sine(b)*rows(i, b)
         sign of a row                 | rows(i, b) = {- -> +}sine(b)*s(i, j)
-        first turned                  | do i = j + {1 -> 2}, n element =
+        first rotated                 | do i = j + {1 -> 2}, n element =
         equal magnitudes              | if (abs(a) {< -> <=} abs(b)) then
         tangent or cotangent          | if (abs(a) {< -> >} abs(b)) then
         sign under the root           | quotient = b/a cosine = 0.5_wp/sqrt(0.25_wp {+ -> -}
@@ -117,8 +117,8 @@ CHANGES = {
     ("lmpar", CORE.format("lmpar")): """
         tolerance of the bound        | bound_tolerance = {0.1_wp -> 0.11_wp}
         restart                       | restart_fraction = {0.001_wp -> 0.002_wp}
-        one iteration less            | most_iterations = {10 -> 9}
-        one iteration more            | most_iterations = {10 -> 11}
+        one iteration less            | max_iterations = {10 -> 9}
+        one iteration more            | max_iterations = {10 -> 11}
         just inside                   | if (phi {<= -> <} bound_tolerance*delta) then
         full rank                     | if (rank {== -> /=} size(x)) then
         upper bound                   | upper = gradient_norm{/ -> *}delta
@@ -167,10 +167,10 @@ CHANGES = {
         """,
     ("covar", CORE.format("covar")): """
         just at the tolerance         | if (abs(r(k, k)) {<= -> <} limit) exit
-        last of a row                 | do j = 1, k - {1 -> 2} factor = r(k, k)*r(j, k)
-        sign in the inverse           | r(i, k) = r(i, k) {- -> +} factor*r(i, j)
-        last product                  | do j = 1, k - {1 -> 2} factor = u(j, k)
-        sign in the product           | u(i, j) = u(i, j) {+ -> -} factor*u(i, k)
+        last of a row                 | do j = 1, k - {1 -> 2} multiplier = r(k, k)*r(j, k)
+        sign in the inverse           | r(i, k) = r(i, k) {- -> +} multiplier*r(i, j)
+        last product                  | do j = 1, k - {1 -> 2} multiplier = u(j, k)
+        sign in the product           | u(i, j) = u(i, j) {+ -> -} multiplier*u(i, k)
         past the rank                 | if (j {> -> >=} rank)
         which triangle                | c({max -> min}(ipvt(i), ipvt(j))
         last of the mirror            | do i = 1, j - {1 -> 2} c(i, j) = c(j, i)
@@ -191,8 +191,8 @@ CHANGES = {
         sign of the change            | abs((fp {- -> +} f)/relative_step
         sign of the error             | relative_step {- -> +} slope)/
         mean size                     | (abs(f) {+ -> -} abs(fp))
-        wrong from the step on        | if (error {>= -> >} relative_step) then
-        right up to the epsilon       | else if (error {> -> <} machine_epsilon) then
+        inconsistent from the step on | if (error {>= -> >} relative_step) then
+        consistent up to the epsilon  | else if (error {> -> <} machine_epsilon) then
         sign of the logarithms        | (log10(error) {- -> +} log10(relative_step))
         """,
     ("dpmpar", CORE.format("kinds")): """
@@ -222,6 +222,6 @@ CHANGES = {
         permutation                   | (int)qr->original[k][lane] + {1 -> 0};
         """,
     ("levenberg_marquardt", CORE.format("qrfac")): """
-        sign in Q^T f                 | extra(j) = extra(j) {- -> +} multipliers(j)*a(j, j)
+        sign in Q^T f                 | rhs(j) = rhs(j) {- -> +} multipliers(j)*a(j, j)
         """,
 }

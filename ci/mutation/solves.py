@@ -12,10 +12,10 @@ CHANGES = {
     ("trust_region", ITERATION): """
         ratio that shrinks            | shrink_ratio = {0.25_wp -> 0.26_wp}
         ratio that expands            | expand_ratio = {0.75_wp -> 0.74_wp}
-        least shrinking               | least_shrink = {0.5_wp -> 0.51_wp}
-        most shrinking                | most_shrink = {0.1_wp -> 0.11_wp}
+        largest factor that shrinks   | max_shrink_factor = {0.5_wp -> 0.51_wp}
+        smallest factor that shrinks  | min_shrink_factor = {0.1_wp -> 0.11_wp}
         how bad a failed step is      | failure_factor = {0.1_wp -> 0.11_wp}
-        step and radius that shrinks  | least_step = {0.1_wp -> 0.11_wp}
+        step and radius that shrinks  | min_step_fraction = {0.1_wp -> 0.11_wp}
         failed step                   | step%actual = {- -> +}1.0_wp
         just a failed step            | if (failure_factor*step%fnorm {< -> <=} state%fnorm) then
         sign of the actual reduction  | step%actual = 1.0_wp {- -> +} (step%fnorm/state%fnorm)**2
@@ -27,15 +27,17 @@ CHANGES = {
         ratio                         | step%actual{/ -> *}step%predicted
         just shrinks                  | if (step%ratio {<= -> <} shrink_ratio) then
         the residual grew             | if (step%actual {< -> >} 0.0_wp) then
-        sign in the parabola          | (step%slope {+ -> -} least_shrink*step%actual)
+        sign in the parabola          | (step%slope {+ -> -} max_shrink_factor*step%actual)
         just ten times                | failure_factor*step%fnorm {>= -> >} state%fnorm .or.
-        too much shrinking            | .or. shrink {< -> >} most_shrink) then
+        too much shrinking            | .or. shrink {< -> >} min_shrink_factor) then
         radius or step                | shrink*{smaller -> max}(state%delta, step%length/
         parameter shrinks             | state%par = state%par{/ -> *}shrink
         undamped                      | else if (state%par {== -> /=} 0.0_wp .or.
         just expands                  | .or. step%ratio {>= -> >} expand_ratio) then
         twice the step                | state%delta = step%length/{0.5_wp -> 0.25_wp}
         half the parameter            | state%par = {0.5_wp -> 0.25_wp}*state%par
+        """,
+    ("trust_region", CORE.format("stop_tests")): """
         xtol                          | state%delta {<= -> <} options%xtol*state%xnorm
         maxfev                        | if (state%nfev {>= -> >} options%maxfev)
         xtol too small                | state%delta {<= -> <} machine_epsilon*state%xnorm
@@ -89,7 +91,7 @@ CHANGES = {
         columns counted               | header%columns = header%columns {+ -> -} 1
         columns forgotten             | header%columns = {0 -> 1} given = 0 request
         diag in mode 2 alone          | if (mode {== -> /=} 2 .and. present(diag))
-        sign of the step              | point(j + 1) = arrays%x(j + 1) {+ -> -} step_of
+        sign of the step              | point(j + 1) = arrays%x(j + 1) {+ -> -} step_for
         first column                  | j {>= -> >} 0 .and. j < header%n
         last column                   | j >= 0 .and. j {< -> <=} header%n
         version                       | if (header%version {/= -> ==} layout_version) return
@@ -100,10 +102,10 @@ CHANGES = {
         fewest variables              | if (n < {1 -> 2} .or. m < n) return
         fewest residuals              | if (n < 1 .or. m {< -> <=} n) return
         overflow                      | if (reals {> -> <} (huge(bytes)
-        place of the scaling          | block(place_of_x + {n -> 2*n}), block(place_of_qtf(header))
-        place of the trial point      | place_of_x + {4 -> 3}*int(header%n
-        place of the trial residual   | place_of_fvec(header) + {header%m -> 1}
-        place of the Jacobian         | place_of_trial_fvec(header) + {header%m -> 1}
+        place of the scaling          | block(index_of_x + {n -> 2*n}), block(index_of_qtf(header))
+        place of the trial point      | index_of_x + {4 -> 3}*int(header%n
+        place of the trial residual   | index_of_fvec(header) + {header%m -> 1}
+        place of the Jacobian         | index_of_trial_fvec(header) + {header%m -> 1}
         """,
     ("pickle", CORE.format("checkpoint")): """
         shortest block                | if (bytes {< -> >} header_bytes) return
@@ -113,7 +115,7 @@ CHANGES = {
         marks of columns              | given /= 0 .and. given /= {1 -> 2}
         number of marks               | header%columns {/= -> ==} sum(given)
         permutation at a trial        | request == wants_residual {.or. -> .and.} any(arrays%ipvt
-        kind without a Jacobian       | (wanted == wants_jacobian {.or. -> .and.} wanted
+        kind without a Jacobian       | (jacobian == wants_jacobian {.or. -> .and.} jacobian
         end without a reason          | wants_nothing {.neqv. -> .eqv.} state%info
         fewest evaluations            | state%nfev >= {0 -> -1} .and.
         fewest Jacobians              | state%njev >= {0 -> -1} .and.
@@ -122,15 +124,15 @@ CHANGES = {
         number missing in ipvt        | is_permutation {.and. -> .or.} any(ipvt == j)
         """,
     ("many", CORE.format("batch")): """
-        point of a trial              | request {== -> /=} wants_residual) place = place_of_trial_x
+        point of a trial              | request {== -> /=} wants_residual) first = index_of_trial_x
         step of a column              | stepped(j) = point(j) {+ -> -} difference_step
-        place of its residual         | request {== -> /=} wants_residual) place = place_of_trial_f
-        place of a column             | place_of_fjac(header) + {j -> 0}*m
-        parameter of a column         | block(place_of_x + {j -> 0}))
+        place of its residual         | request {== -> /=} wants_residual) first = index_of_trial_f
+        place of a column             | index_of_fjac(header) + {j -> 0}*m
+        parameter of a column         | block(index_of_x + {j -> 0}))
         """,
     ("lanes", CORE.format("batch")): """
         residual that is not finite   | ({.not. is_finite -> is_finite}(header%state%fnorm))
-        factors of which block        | factored(place(i)) = lanes({i -> 1})%factored
+        factors of which block        | factored(block_of_lane(i)) = lanes({i -> 1})%factored
         """,
     ("asktell", CORE.format("reverse")): """
         epsfcn not set yet            | header%options%epsfcn {/= -> ==} header%options%epsfcn)

@@ -1,7 +1,6 @@
-!> MINPACK-1's external functions, made callable through the core's C interfaces.
+!> Adapters from MINPACK-1's external fcn to the callbacks of the C API.
 !>
-!> The user's procedure stands in a context on the stack of the solve; its address is the pointer
-!> that the core hands through.
+!> A context on the stack of the calling procedure holds fcn; its address is the user data.
 module leastsq_f77_callbacks
     use, intrinsic :: iso_c_binding, only: c_f_pointer, c_int, c_ptr
     use leastsq_kinds, only: wp
@@ -13,7 +12,7 @@ module leastsq_f77_callbacks
 
     abstract interface
 
-        !> fcn of lmdif. x has no intent because programs exist that move it.
+        !> fcn of lmdif. As in MINPACK-1 no argument has an intent: existing programs modify even x.
         subroutine f77_residual(m, n, x, fvec, iflag)
             use leastsq_kinds, only: wp
             implicit none(type, external)
@@ -21,7 +20,7 @@ module leastsq_f77_callbacks
             integer :: n        !! number of parameters
             real(wp) :: x(n)    !! parameters
             real(wp) :: fvec(m) !! residuals
-            integer :: iflag    !! purpose of the call; negative on return: stop
+            integer :: iflag    !! purpose of the call; set it negative to terminate
         end subroutine f77_residual
 
         !> fcn of lmder.
@@ -34,22 +33,24 @@ module leastsq_f77_callbacks
             real(wp) :: x(n)            !! parameters
             real(wp) :: fvec(m)         !! residuals
             real(wp) :: fjac(ldfjac, n) !! Jacobian
-            integer :: iflag            !! purpose of the call; negative on return: stop
+            integer :: iflag            !! purpose of the call; set it negative to terminate
         end subroutine f77_jacobian
 
     end interface
 
+    !> User data of call_residual.
     type :: residual_context
         procedure(f77_residual), pointer, nopass :: fcn
     end type residual_context
 
+    !> User data of call_jacobian.
     type :: jacobian_context
         procedure(f77_jacobian), pointer, nopass :: fcn
     end type jacobian_context
 
 contains
 
-    !> Calls the residual of the context behind data.
+    !> Calls the residual function in the context.
     recursive function call_residual(data, m, n, x, fvec, iflag) result(flag) &
         bind(c, name="")
         type(c_ptr), value, intent(in) :: data      !! address of the context
@@ -67,7 +68,7 @@ contains
         call context%fcn(m, n, x, fvec, flag)
     end function call_residual
 
-    !> Calls the residual and Jacobian function of the context behind data.
+    !> Calls the residual and Jacobian function in the context.
     recursive function call_jacobian(data, m, n, x, fvec, fjac, ldfjac, iflag) result(flag) &
         bind(c, name="")
         type(c_ptr), value, intent(in) :: data       !! address of the context
