@@ -10,6 +10,7 @@ PyObject *leastsq_py_fresh_vector(PyObject *self, PyObject *value);
 PyObject *leastsq_py_model_residual(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_whiten(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_build_config(PyObject *self, PyObject *none);
+PyObject *leastsq_py_instruction_set(PyObject *self, PyObject *none);
 PyObject *leastsq_py_first_residual(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_begin(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_status(PyObject *self, PyObject *solve);
@@ -54,6 +55,8 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
 
 #define LEASTSQ_O(name) {#name, leastsq_py_##name, METH_O, NULL}
 
+#define LEASTSQ_NOARGS(name) {#name, leastsq_py_##name, METH_NOARGS, NULL}
+
 /* Solves that ask need our own core. */
 #ifdef LEASTSQ_BUNDLED
 #define LEASTSQ_ASK_METHODS \
@@ -76,7 +79,8 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
     LEASTSQ_FASTCALL(model_residual), \
     LEASTSQ_FASTCALL(whiten), \
     LEASTSQ_O(fresh_vector), \
-    {"build_config", leastsq_py_build_config, METH_NOARGS, NULL}, \
+    LEASTSQ_NOARGS(build_config), \
+    LEASTSQ_NOARGS(instruction_set), \
     LEASTSQ_ASK_METHODS
 
 #endif
