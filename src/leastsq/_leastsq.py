@@ -25,8 +25,10 @@ from leastsq._workers import Workers
 __all__ = ["leastsq"]
 
 
+# A call without full_output matches the first two overloads and takes the first. The default in the
+# second lets one overload serve full_output by position and by keyword.
 @overload
-def leastsq(
+def leastsq(  # pyright: ignore[reportOverlappingOverload]
     func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object = (),
@@ -51,27 +53,7 @@ def leastsq(
     x0: npt.ArrayLike,
     args: object = (),
     Dfun: Residual | None = None,
-    *,
-    full_output: Literal[True, 1],
-    col_deriv: object = False,
-    ftol: SupportsFloat = 1.49012e-08,
-    xtol: SupportsFloat = 1.49012e-08,
-    gtol: SupportsFloat = 0.0,
-    maxfev: SupportsIndex = 0,
-    epsfcn: SupportsFloat | None = None,
-    factor: SupportsFloat = 100,
-    diag: npt.ArrayLike | None = None,
-    callback: Callback | None = None,
-    workers: Workers | None = None,
-    vectorized: object = False,
-) -> FullOutput: ...
-@overload
-def leastsq(
-    func: Residual | CompiledResidual,
-    x0: npt.ArrayLike,
-    args: object,
-    Dfun: Residual | None,
-    full_output: Literal[True, 1],
+    full_output: Literal[True, 1] = True,
     col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
