@@ -1,7 +1,7 @@
 """Checks of arguments, made once, at the API."""
 
 import operator
-from typing import Literal, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from leastsq import _minpack
 
 __all__ = [
-    "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_float64",
-    "as_number", "matrix", "permutation", "require_as_many", "require_bundled",
-    "require_callable", "settings", "square", "triangular_problem", "vector",
+    "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_number", "matrix",
+    "permutation", "require_as_many", "require_bundled", "require_callable", "settings",
+    "square_matrix", "triangular_problem", "vector",
 ]  # fmt: skip
 
 INT_MAX = 2**31 - 1
@@ -86,7 +86,7 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
             f"diag must have one entry for each of the N={n} variables, "
             f"but its length is {array.size} (shape {array.shape})"
         )
-    return as_float64(array)
+    return _minpack.fresh_vector(array)
 
 
 def require_as_many(m: int, n: int) -> None:
@@ -113,31 +113,27 @@ def require_bundled(what: str) -> None:
         )
 
 
-def as_float64(value: npt.ArrayLike, order: Literal["C", "F"] = "C") -> npt.NDArray[np.float64]:
-    """Return a fresh contiguous float64 array; only safe casts are made, a scalar becomes (1,)."""
-    array = np.atleast_1d(np.asarray(value))
-    if array.size > INT_MAX:
-        raise OverflowError(f"an array of {array.size} elements is more than a C int can count")
-    return array.astype(np.float64, order=order, casting="safe", subok=False, copy=True)
-
-
 def vector(name: str, value: npt.ArrayLike) -> Vector:
-    """Return a fresh one-dimensional float64 array."""
-    array = as_float64(value)
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, not of shape {array.shape}")
+    """Return a fresh one-dimensional float64 array, by safe casts; a scalar becomes (1,)."""
+    given = np.asarray(value)
+    array = _minpack.fresh_vector(given)
+    if given.ndim > 1:
+        raise ValueError(f"{name} must be one-dimensional, not of shape {given.shape}")
     return array
 
 
 def matrix(name: str, value: npt.ArrayLike) -> Matrix:
-    """Return a fresh two-dimensional float64 array in Fortran order."""
-    array = as_float64(value, order="F")
+    """Return a fresh two-dimensional float64 array in Fortran order, by safe casts."""
+    given = np.atleast_1d(np.asarray(value))
+    if given.size > INT_MAX:
+        raise OverflowError(f"an array of {given.size} elements is more than a C int can count")
+    array = given.astype(np.float64, order="F", casting="safe", subok=False, copy=True)
     if array.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
     return array
 
 
-def square(name: str, value: npt.ArrayLike) -> Matrix:
+def square_matrix(name: str, value: npt.ArrayLike) -> Matrix:
     """Return a fresh square float64 matrix in Fortran order."""
     array = matrix(name, value)
     if array.shape[0] != array.shape[1]:
@@ -160,7 +156,7 @@ def triangular_problem(
     r: npt.ArrayLike, ipvt: npt.ArrayLike, diag: npt.ArrayLike, qtb: npt.ArrayLike
 ) -> tuple[Matrix, Permutation, Vector, Vector]:
     """Return the arguments that qrsolv and lmpar share, checked against each other."""
-    triangle = square("r", r)
+    triangle = square_matrix("r", r)
     n = triangle.shape[0]
     scale, rhs = vector("diag", diag), vector("qtb", qtb)
     if scale.size != n or rhs.size != n:

@@ -16,7 +16,7 @@ from leastsq._checks import (
     as_number,
     matrix,
     permutation,
-    square,
+    square_matrix,
     triangular_problem,
     vector,
 )  # fmt: skip
@@ -284,7 +284,7 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
     >>> covar([[2.0, 0.0], [0.0, 1.0]], [0, 1]).tolist()
     [[0.25, 0.0], [0.0, 1.0]]
     """
-    covariance = square("r", r)
+    covariance = square_matrix("r", r)
     from_one, limit = permutation(ipvt, covariance.shape[0]), as_number("tol", tol)
     if covariance.size:
         _minpack.covar(covariance, from_one, limit)
