@@ -47,7 +47,7 @@ class OneByOne(PythonRun):
         return active if self.first is None else self._begin_with_known(batch, tile, self.first)
 
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        for _, slots, problems in _minpack.batch_wanting(batch):
+        for _, slots, problems in _minpack.batch_requests(batch):
             for slot, problem in zip(slots.tolist(), problems.tolist(), strict=True):
                 self._finish(batch, tile, slot, problem)
                 done += 1
@@ -79,7 +79,7 @@ class Vectorized(PythonRun):
         return self._begin_with_known(batch, tile, self.first)
 
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        wanting = _minpack.batch_wanting(batch)
+        wanting = _minpack.batch_requests(batch)
         if not wanting:
             return
         # What most of them want, and no more: calls are then full, as slots fall into step.

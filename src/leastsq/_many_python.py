@@ -77,7 +77,7 @@ class PythonRun(Run):
     def _begin_with_known(self, batch: object, tile: Tile, fvec: Vector) -> int:
         """Hand over the residual that m was found by, so that it is evaluated once."""
         self.first = None
-        ((_, slots, _),) = _minpack.batch_wanting(batch)
+        ((_, slots, _),) = _minpack.batch_requests(batch)
         self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
         return _minpack.batch_advance(batch)
 
@@ -86,7 +86,7 @@ class PythonRun(Run):
         choice = self.options
         args = self.arguments(tile, problem)
         try:
-            refused = _minpack.batch_call(
+            refused = _minpack.batch_finish(
                 batch, slot, choice.func, args, choice.dfun, choice.transposed, self.vectorized
             )
         except Exception as error:

@@ -1,4 +1,4 @@
-/* The methods of the module that call no function of the user's. */
+/* Helpers of all methods; cov_x; the configuration. */
 #include "_methods.h"
 #include "_results.h"
 #include "leastsq.h"
@@ -54,7 +54,7 @@ void leastsq_set_exception(PyObject *error)
 #endif
 }
 
-/* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
+/* fresh_vector(value) -> new one-dimensional float64 array, by safe casts; value is flattened */
 PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
 {
     PyObject *array, *row, *vector;

@@ -165,7 +165,7 @@ def _numba_pointer(function: Any) -> Pointer:  # noqa: ANN401
 
 
 def _capsule_pointer(function: object) -> Pointer:
-    return _minpack.capsule(function)
+    return _minpack.read_capsule(function)
 
 
 def _low_level_callable_pointer(function: tuple[object, ...]) -> Pointer:
