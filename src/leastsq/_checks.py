@@ -10,7 +10,7 @@ from leastsq import _minpack
 
 __all__ = [
     "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_number", "matrix",
-    "permutation", "require_as_many", "require_bundled", "require_callable", "settings",
+    "permutation", "require_bundled", "require_callable", "require_enough_residuals", "settings",
     "square_matrix", "triangular_problem", "vector",
 ]  # fmt: skip
 
@@ -44,7 +44,7 @@ def as_c_int(name: str, value: SupportsIndex) -> int:
 Settings = tuple[
     Vector, float, float, float, int, float | None, float, Vector | None, int
 ]
-"""x, ftol, xtol, gtol, evaluations allowed, epsfcn, factor, diag, and maxfev for the message."""
+"""x, ftol, xtol, gtol, limit on nfev, epsfcn, factor, diag, and maxfev as messages show it."""
 
 
 def settings(
@@ -58,25 +58,25 @@ def settings(
     diag: npt.ArrayLike | None,
     analytic: bool,
 ) -> Settings:
-    """Return the arguments that every solve has; the tolerances are checked before x0 and diag."""
+    """Convert the arguments that every solve has; the numbers are checked before x0 and diag."""
     if type(ftol) is not float:
         ftol = as_number("ftol", ftol)
     if type(xtol) is not float:
         xtol = as_number("xtol", xtol)
     if type(gtol) is not float:
         gtol = as_number("gtol", gtol)
-    most_calls = as_c_int("maxfev", maxfev)
+    given_maxfev = as_c_int("maxfev", maxfev)
     if epsfcn is not None:
         epsfcn = as_number("epsfcn", epsfcn)
-        if epsfcn != epsfcn:  # which to MINPACK may be anything, and to _minpack.begin unknown
+        if epsfcn != epsfcn:  # to _minpack.begin a NaN means that epsfcn is not given
             epsfcn = 0.0
     factor = float(factor) if type(factor) is int else as_number("factor", factor)
     x = _minpack.fresh_vector(x0)
     scale = None if diag is None else _scale_factors(diag, x.size)
-    limit = most_calls
+    limit = given_maxfev
     if limit <= 0:
         limit = min((100 if analytic else 200) * (x.size + 1), INT_MAX)
-    return x, ftol, xtol, gtol, limit, epsfcn, factor, scale, most_calls or limit
+    return x, ftol, xtol, gtol, limit, epsfcn, factor, scale, given_maxfev or limit
 
 
 def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
@@ -89,8 +89,8 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
     return _minpack.fresh_vector(array)
 
 
-def require_as_many(m: int, n: int) -> None:
-    """Refuse fewer residuals than variables, in SciPy's words."""
+def require_enough_residuals(m: int, n: int) -> None:
+    """Refuse fewer residuals than variables, with SciPy's message."""
     if m < n:
         raise TypeError(
             f"Improper input: func input vector length N={n} must not exceed func output vector "
@@ -99,13 +99,13 @@ def require_as_many(m: int, n: int) -> None:
 
 
 def require_callable(name: str, value: object, kind: str = "callable") -> None:
-    """Refuse what cannot be called."""
+    """Refuse an object that cannot be called."""
     if not callable(value):
         raise TypeError(f"{name} must be {kind}, not {value!r}")
 
 
 def require_bundled(what: str) -> None:
-    """Refuse what a build on the system's MINPACK cannot do."""
+    """Refuse a feature that a build on the system's MINPACK does not have."""
     if not hasattr(_minpack, "begin"):
         raise NotImplementedError(
             f"{what} needs the bundled core; this leastsq was built on the system's MINPACK "
@@ -142,7 +142,7 @@ def square_matrix(name: str, value: npt.ArrayLike) -> Matrix:
 
 
 def permutation(value: npt.ArrayLike, n: int) -> Permutation:
-    """Return a permutation of n indices from 0 as one from 1."""
+    """Return a permutation of 0 to n - 1 as one of 1 to n."""
     array = np.asarray(value)
     if array.size == 0:
         array = array.astype(np.int64)

@@ -60,7 +60,7 @@ def get_library_dir() -> str:
 def _directory_of(folder: str, name: str) -> str:
     from importlib.resources import files  # slow to import, and rarely wanted
 
-    # An editable install has its files in several places; only whole files can be asked for.
+    # The files of an editable install are in several directories; `files` finds only whole files.
     path = str(files("leastsq").joinpath(folder, name))
     return path[: -len(name) - 1]
 
