@@ -54,7 +54,7 @@ fits = leastsq_many(
 )
 for result in (fits.x, fits.cov_x, fits.nfev):
     digest.update(np.ascontiguousarray(result).tobytes())
-print(_minpack.build_config()["simd"], digest.hexdigest())
+print(_minpack.instruction_set(), digest.hexdigest())
 """
 
 # What the hot loops must hold, and must not, by instruction set.

@@ -34,7 +34,7 @@ def machine() -> dict[str, str]:
         "NumPy": np.__version__,
         "SciPy": scipy.__version__,
         "leastsq": f"{leastsq.__version__} ({config['fortran_compiler']}, {config['minpack']})",
-        "instruction set": config["simd"],
+        "instruction set": _minpack.instruction_set(),
         "LAPACK": _blas(),
     }
 

@@ -21,7 +21,8 @@ For methods and programs of your own:
   C and Fortran library is; `cython_leastsq` is for ``cimport``.
 - `show_config` prints versions and how the package was built.
 
-What these hand out or take: `IntermediateResult`, `InfoDict`, `OptimizeWarning`.
+Types of what these return, pass to callbacks and warn with: `InfoDict`, `IntermediateResult`,
+`OptimizeWarning`.
 """
 
 from leastsq import minpack

@@ -1,14 +1,16 @@
-/* Answers a solve that asks with the user's functions: of one point, or of several at once. */
+/* Answers the requests of a solve by calling the user's functions, vectorized or not. */
 #include "_ask.h"
 #include "_methods.h"
 #include "_trampoline.h"
 
 #include <string.h>
 
-/* The methods below are for a solve that one driver has for itself: no critical sections. */
+/* The methods below are for a solve of leastsq(), which no other thread sees: there are no critical
+ * sections. */
 
-/* put(solve, j, result) -> what is wanted next
- * result: func's at the j-th point of a difference Jacobian, or, whatever j, at the only one. */
+/* put(solve, j, result) -> the next request
+ * result: what func returned at the j-th point of a difference Jacobian; if only one point is
+ * requested j is ignored. */
 PyObject *leastsq_py_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Solve *solve = leastsq_solve_of("put", args, nargs, 3);
@@ -24,8 +26,9 @@ PyObject *leastsq_py_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ss
     return PyLong_FromLong(leastsq_resume(solve->block, 0));
 }
 
-/* Hands out the points of a difference Jacobian; p[i, j] is parameter i of point j. */
-static int hand_out_points(UserFunctions *user, const Solve *solve, const leastsq_view *view)
+/* Creates the argument of a vectorized func, the points of a difference Jacobian: parameter i of
+ * point j is p[i, j]. */
+static int new_difference_points(UserFunctions *user, const Solve *solve, const leastsq_view *view)
 {
     const npy_intp k = view->n;
     double *rows, *p = leastsq_new_points(user, view->n, k);
@@ -43,14 +46,14 @@ static int hand_out_points(UserFunctions *user, const Solve *solve, const leasts
     return 0;
 }
 
-/* Answers with all columns of a difference Jacobian by one call. */
+/* Gives all columns of a difference Jacobian by one call of func. */
 static int answer_differences(UserFunctions *user, Solve *solve, const leastsq_view *view)
 {
     const npy_intp shape[2] = {view->n, view->m};
     PyArrayObject *array;
     const double *rows;
 
-    if (hand_out_points(user, solve, view) < 0)
+    if (new_difference_points(user, solve, view) < 0)
         return -1;
     array = leastsq_call_vectorized(user, user->func, 2, shape, LEASTSQ_FUNC_VECTORIZED);
     if (array == NULL)
@@ -62,7 +65,7 @@ static int answer_differences(UserFunctions *user, Solve *solve, const leastsq_v
     return 0;
 }
 
-/* The same by a call a column. */
+/* The same by one call for each column. */
 static int answer_columns(UserFunctions *user, Solve *solve, const leastsq_view *view,
                           double *point)
 {
@@ -88,8 +91,9 @@ static int answer(UserFunctions *user, Solve *solve, const leastsq_view *view, d
                             : answer_columns(user, solve, view, point);
 }
 
-/* Answers one request, or all that come: what is wanted next, or -1 with an exception. */
-static int go_on(UserFunctions *user, Solve *solve, int to_the_end, double *point)
+/* Answers one request, or all up to the end of the solve; returns the next request, or -1 with an
+ * exception. */
+static int answer_requests(UserFunctions *user, Solve *solve, int to_the_end, double *point)
 {
     leastsq_view view;
     int request;
@@ -108,7 +112,7 @@ static int go_on(UserFunctions *user, Solve *solve, int to_the_end, double *poin
     return request;
 }
 
-/* answer(solve, func, args, dfun, transposed, vectorized, to_the_end) -> what is wanted next */
+/* answer(solve, func, args, dfun, transposed, vectorized, to_the_end) -> the next request */
 PyObject *leastsq_py_answer(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Solve *solve = leastsq_solve_of("answer", args, nargs, 7);
@@ -129,20 +133,20 @@ PyObject *leastsq_py_answer(PyObject *Py_UNUSED(self), PyObject *const *args, Py
         return PyErr_NoMemory();
     }
     if (user.compiled != NULL)
-        leastsq_compiled_enter(user.compiled);
-    request = go_on(&user, solve, args[6] == Py_True, point);
+        leastsq_compiled_release_gil(user.compiled);
+    request = answer_requests(&user, solve, args[6] == Py_True, point);
     if (user.compiled != NULL)
-        leastsq_compiled_leave(user.compiled);
+        leastsq_compiled_acquire_gil(user.compiled);
     PyMem_Free(point);
     leastsq_release(&user);
     return PyErr_Occurred() ? NULL : PyLong_FromLong(request);
 }
 
-/* The first residual of a vectorized func, (1, m): as leastsq_first_residual. */
+/* leastsq_first_residual for a vectorized func, which returns (1, m). */
 static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n,
                                 double *relative_error)
 {
-    const npy_intp shape[2] = {1, LEASTSQ_ANY('M')};
+    const npy_intp shape[2] = {1, LEASTSQ_ANY_LENGTH('M')};
     PyObject *result, *row = NULL;
     PyArrayObject *array, *rows, *fvec;
 
@@ -158,15 +162,15 @@ static PyArrayObject *first_row(UserFunctions *user, const double *x, npy_intp n
     if (rows != NULL)
         row = PyArray_Ravel(rows, NPY_CORDER);
     fvec = row == NULL ? NULL : leastsq_as_residual(row, n, relative_error);
-    *relative_error = leastsq_relative_error(array); /* its own, not that of doubles */
+    *relative_error = leastsq_relative_error(array); /* that of func's dtype, not of doubles */
     Py_DECREF(array);
     Py_XDECREF(rows);
     Py_XDECREF(row);
     return fvec;
 }
 
-/* first_residual(func, x, args, vectorized) -> fvec, the relative error of what func returns
- * Where a compiled residual has failed fvec is zeros, and there is None instead of an error. */
+/* first_residual(func, x, args, vectorized) -> fvec, the machine epsilon of func's dtype
+ * If a compiled residual has failed: zeros and None. */
 PyObject *leastsq_py_first_residual(PyObject *Py_UNUSED(self), PyObject *const *args,
                                     Py_ssize_t nargs)
 {

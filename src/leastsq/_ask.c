@@ -1,4 +1,4 @@
-/* Solves that ask, for Python: how one begins, what it wants, where it stands, how it is saved. */
+/* Solves by reverse communication: start, requests, state, checkpoints. */
 #include "_ask.h"
 #include "_methods.h"
 
@@ -15,7 +15,7 @@ static void free_solve(PyObject *capsule)
     PyMem_Free(solve);
 }
 
-/* A capsule around a block of that size, not initialised; a size of 0 is one beyond counting. */
+/* A capsule with a block of that size, not initialised; size is 0 if it overflows a size_t. */
 static PyObject *new_solve(size_t size, Solve **solve)
 {
     *solve = size == 0 ? NULL : PyMem_Malloc(sizeof(Solve) + size);
@@ -35,12 +35,12 @@ Solve *leastsq_solve_of(const char *method, PyObject *const *args, Py_ssize_t na
     return PyCapsule_GetPointer(args[0], CAPSULE);
 }
 
-/* The arguments of begin by their places. */
+/* The arguments of begin by position. */
 enum { X, M, ANALYTIC, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, EPSFCN, NARGS };
 
 /* begin(x, m, analytic, ftol, xtol, gtol, maxfev, factor, diag, epsfcn) -> solve
- * m >= n > 0. diag may be None; epsfcn None waits for the type of what is told first. Where an
- * argument is out of range the solve has ended. */
+ * m >= n > 0. diag may be None. epsfcn may be None: it then follows the dtype of the values that
+ * tell is given first. If an argument is out of range the solve ends at once. */
 PyObject *leastsq_py_begin(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *capsule;
@@ -65,19 +65,20 @@ PyObject *leastsq_py_begin(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     return capsule;
 }
 
-/* A method of one argument, the solve, made of a function that other threads see as a whole. */
-#define METHOD(name)                                                         \
+/* Defines the method of that name, whose argument is a solve: the function of that name in a
+ * critical section. */
+#define SOLVE_METHOD(name)                                                    \
     PyObject *leastsq_py_##name(PyObject *Py_UNUSED(self), PyObject *capsule) \
-    {                                                                        \
-        Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);               \
-        PyObject *result = NULL;                                             \
-                                                                             \
-        if (solve == NULL)                                                   \
-            return NULL;                                                     \
-        LEASTSQ_BEGIN_CRITICAL(capsule);                                         \
-        result = name(solve);                                                \
-        LEASTSQ_END_CRITICAL();                                                  \
-        return result;                                                       \
+    {                                                                         \
+        Solve *solve = PyCapsule_GetPointer(capsule, CAPSULE);                \
+        PyObject *result = NULL;                                              \
+                                                                              \
+        if (solve == NULL)                                                    \
+            return NULL;                                                      \
+        LEASTSQ_BEGIN_CRITICAL(capsule);                                      \
+        result = name(solve);                                                 \
+        LEASTSQ_END_CRITICAL();                                               \
+        return result;                                                        \
     }
 
 /* status(solve) -> request, info, nfev, njev, iteration */
@@ -88,7 +89,7 @@ static PyObject *status(Solve *solve)
     leastsq_inspect(solve->block, &view);
     return Py_BuildValue("iiiii", view.request, view.info, view.nfev, view.njev, view.iteration);
 }
-METHOD(status)
+SOLVE_METHOD(status)
 
 npy_intp leastsq_count_points(const leastsq_view *view)
 {
@@ -112,7 +113,7 @@ void leastsq_copy_points(const Solve *solve, const leastsq_view *view, double *r
         }
 }
 
-/* points(solve) -> those that are wanted and not given yet, shape (k, n) */
+/* points(solve) -> points whose values are requested and not given yet, shape (k, n) */
 static PyObject *points(Solve *solve)
 {
     leastsq_view view;
@@ -127,14 +128,14 @@ static PyObject *points(Solve *solve)
         leastsq_copy_points(solve, &view, PyArray_DATA((PyArrayObject *)rows));
     return rows;
 }
-METHOD(points)
+SOLVE_METHOD(points)
 
-static PyObject *fresh(const void *numbers, int ndim, const npy_intp *shape, int type)
+static PyObject *new_copy(const void *data, int ndim, const npy_intp *shape, int type)
 {
     PyObject *array = PyArray_SimpleNew(ndim, shape, type);
 
     if (array != NULL)
-        memcpy(PyArray_DATA((PyArrayObject *)array), numbers,
+        memcpy(PyArray_DATA((PyArrayObject *)array), data,
                (size_t)PyArray_NBYTES((PyArrayObject *)array));
     return array;
 }
@@ -149,16 +150,16 @@ static PyObject *current_point(Solve *solve)
     leastsq_inspect(solve->block, &view);
     m = view.m;
     n = view.n;
-    return Py_BuildValue("NNii", fresh(view.x, 1, &n, NPY_DOUBLE),
-                         fresh(view.fvec, 1, &m, NPY_DOUBLE), view.iteration - 1, view.nfev);
+    return Py_BuildValue("NNii", new_copy(view.x, 1, &n, NPY_DOUBLE),
+                         new_copy(view.fvec, 1, &m, NPY_DOUBLE), view.iteration - 1, view.nfev);
 }
-METHOD(current_point)
+SOLVE_METHOD(current_point)
 
 /* The permutation counted from 0; zeros before the first Jacobian. */
 static PyObject *permutation(const leastsq_view *view)
 {
     npy_intp n = view->n;
-    PyObject *ipvt = fresh(view->ipvt, 1, &n, NPY_INT);
+    PyObject *ipvt = new_copy(view->ipvt, 1, &n, NPY_INT);
     int *j = ipvt == NULL ? NULL : PyArray_DATA((PyArrayObject *)ipvt);
 
     for (npy_intp i = 0; j != NULL && i < n; i++)
@@ -180,14 +181,14 @@ static PyObject *results(Solve *solve)
     shape[1] = view.m;
     finite = leastsq_is_finite(view.m, view.n, view.x, view.fvec, factors);
     return Py_BuildValue("iOiiNNNNN", view.info, finite ? Py_True : Py_False, view.nfev,
-                         view.njev, fresh(view.x, 1, shape, NPY_DOUBLE),
-                         fresh(view.fvec, 1, shape + 1, NPY_DOUBLE),
-                         fresh(factors, 2, shape, NPY_DOUBLE), permutation(&view),
-                         fresh(view.qtf, 1, shape, NPY_DOUBLE));
+                         view.njev, new_copy(view.x, 1, shape, NPY_DOUBLE),
+                         new_copy(view.fvec, 1, shape + 1, NPY_DOUBLE),
+                         new_copy(factors, 2, shape, NPY_DOUBLE), permutation(&view),
+                         new_copy(view.qtf, 1, shape, NPY_DOUBLE));
 }
-METHOD(results)
+SOLVE_METHOD(results)
 
-/* save(solve) -> its block as an array of bytes, and the factors that are kept apart or None */
+/* save(solve) -> its block as an array of bytes, and the saved factors or None */
 static PyObject *save(Solve *solve)
 {
     leastsq_view view;
@@ -198,18 +199,18 @@ static PyObject *save(Solve *solve)
     shape[0] = view.n;
     shape[1] = view.m;
     if (solve->factors != NULL)
-        factors = fresh(solve->factors, 2, shape, NPY_DOUBLE);
-    return Py_BuildValue("NN", fresh(solve->block, 1, &size, NPY_UBYTE),
+        factors = new_copy(solve->factors, 2, shape, NPY_DOUBLE);
+    return Py_BuildValue("NN", new_copy(solve->block, 1, &size, NPY_UBYTE),
                          solve->factors == NULL ? Py_NewRef(Py_None) : factors);
 }
-METHOD(save)
+SOLVE_METHOD(save)
 
-int leastsq_is_given_in_parts(const leastsq_view *view)
+int leastsq_is_partly_given(const leastsq_view *view)
 {
     return view->request == LEASTSQ_WANTS_DIFFERENCES && view->missing < view->n;
 }
 
-int leastsq_keep_factors(Solve *solve, const double *factors, int m, int n)
+int leastsq_save_factors(Solve *solve, const double *factors, int m, int n)
 {
     size_t count = (size_t)m * (size_t)n;
 
@@ -222,7 +223,7 @@ int leastsq_keep_factors(Solve *solve, const double *factors, int m, int n)
     return 0;
 }
 
-/* restore(block, factors) -> solve, or None where the block is not one that a solve has left */
+/* restore(block, factors) -> solve, or None if they are not what save returns */
 PyObject *leastsq_py_restore(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyArrayObject *block, *factors;
@@ -246,7 +247,7 @@ PyObject *leastsq_py_restore(PyObject *Py_UNUSED(self), PyObject *const *args, P
     sound = leastsq_block_is_sound(solve->block, size);
     if (sound) {
         leastsq_inspect(solve->block, &view);
-        sound = leastsq_is_given_in_parts(&view) == (factors != NULL);
+        sound = leastsq_is_partly_given(&view) == (factors != NULL);
     }
     if (sound && factors != NULL)
         sound = PyArray_NDIM(factors) == 2 && PyArray_DIM(factors, 0) == view.n &&
@@ -254,7 +255,7 @@ PyObject *leastsq_py_restore(PyObject *Py_UNUSED(self), PyObject *const *args, P
     if (!sound)
         Py_SETREF(capsule, Py_NewRef(Py_None));
     else if (factors != NULL &&
-             leastsq_keep_factors(solve, PyArray_DATA(factors), view.m, view.n) < 0)
+             leastsq_save_factors(solve, PyArray_DATA(factors), view.m, view.n) < 0)
         Py_CLEAR(capsule);
     return capsule;
 }

@@ -1,23 +1,23 @@
-/* A solve that asks, as Python holds it: leastsq.h's block of memory in a capsule. */
+/* A solve by reverse communication: leastsq.h's workspace in a capsule. */
 #ifndef LEASTSQ_ASK_H
 #define LEASTSQ_ASK_H
 
 #include "_results.h"
 #include "leastsq.h"
 
-/* Of the core, reverse.f90 and checkpoint.f90, but not part of leastsq.h. */
+/* Defined in fortran/reverse.f90 and fortran/checkpoint.f90; not part of leastsq.h. */
 void leastsq_default_epsfcn(void *workspace, double epsfcn);
 int leastsq_block_is_sound(void *workspace, size_t size);
 
 typedef struct {
-    int telling;     /* a call of tell is under way */
+    int telling;     /* a call of tell has not returned yet */
     size_t size;     /* of the block in bytes */
-    double *factors; /* those of the last Jacobian while the next is told in parts, else NULL */
-    double block[];
+    double *factors; /* those of the last Jacobian while the next is partly given, else NULL */
+    double block[];  /* the workspace */
 } Solve;
 
-/* Around what other threads may see as a whole only. With the GIL that needs nothing: no Python
- * code runs between a look into a block and the copying that follows it. */
+/* Around an access that other threads must not interrupt. With the GIL nothing is needed: no Python
+ * code runs between reading a block's state and the copying that follows. */
 #ifdef Py_GIL_DISABLED
 #define LEASTSQ_BEGIN_CRITICAL(capsule) Py_BEGIN_CRITICAL_SECTION(capsule)
 #define LEASTSQ_END_CRITICAL() Py_END_CRITICAL_SECTION()
@@ -26,20 +26,20 @@ typedef struct {
 #define LEASTSQ_END_CRITICAL() }
 #endif
 
-/* The solve in a capsule, a method's first argument; NULL with an exception where it is none, or
- * where there are not as many arguments as are wanted. */
+/* The solve in a method's first argument, a capsule; NULL with an exception if it is no solve, or
+ * if the number of arguments is not the one wanted. */
 Solve *leastsq_solve_of(const char *method, PyObject *const *args, Py_ssize_t nargs,
                         Py_ssize_t wanted);
 
-/* How many points are wanted and not given yet; copies them, a row each. */
+/* The number of points whose values are requested and not given yet; and copies them to rows. */
 npy_intp leastsq_count_points(const leastsq_view *view);
 void leastsq_copy_points(const Solve *solve, const leastsq_view *view, double *row);
 
-/* Whether columns of a difference Jacobian have been given, and others not. */
-int leastsq_is_given_in_parts(const leastsq_view *view);
+/* Whether some columns of a difference Jacobian have been given, but not all. */
+int leastsq_is_partly_given(const leastsq_view *view);
 
-/* Keeps factors where columns of the next Jacobian do not overwrite them; 0, or -1 with an
- * exception. */
-int leastsq_keep_factors(Solve *solve, const double *factors, int m, int n);
+/* Saves the factors of the last Jacobian before columns of the next overwrite them; 0, or -1 with
+ * an exception. */
+int leastsq_save_factors(Solve *solve, const double *factors, int m, int n);
 
 #endif

@@ -8,27 +8,34 @@ import numpy as np
 import numpy.typing as npt
 
 from leastsq import _minpack
-from leastsq._checks import Matrix, Vector, as_c_int, require_as_many, require_bundled, settings
+from leastsq._checks import (
+    Matrix,
+    Vector,
+    as_c_int,
+    require_bundled,
+    require_enough_residuals,
+    settings,
+)
 from leastsq._driver import Request
 from leastsq._outcome import (
     MESSAGES,
     UNFINISHED,
     FullOutput,
     full_output,
-    improper,
-    not_finite,
+    improper_message,
+    not_finite_message,
 )
 
 __all__ = ["LevenbergMarquardt"]
 
-VERSION = 1  # of what is pickled
+VERSION = 1  # of the pickled state
 REQUESTS: dict[int, Literal["residual", "jacobian"] | None] = {
     Request.NOTHING: None,
     Request.RESIDUAL: "residual",
     Request.JACOBIAN: "jacobian",
     Request.DIFFERENCES: "residual",
 }
-SHOWN = 20  # numbers of the points in a message
+MAX_SHOWN = 20  # elements of an array in a message
 
 
 class LevenbergMarquardt:
@@ -131,8 +138,8 @@ class LevenbergMarquardt:
         x, ftol, xtol, gtol, limit, epsfcn, factor, scale, self._maxfev = settings(
             x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, self._analytic
         )
-        require_as_many(size, x.size)
-        fault = improper(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+        require_enough_residuals(size, x.size)
+        fault = improper_message(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
         if fault:
             raise TypeError(fault)
         self._tolerances = ftol, xtol, gtol
@@ -252,18 +259,18 @@ class LevenbergMarquardt:
         if info > 0:
             ier, message = info, MESSAGES[info].format(*self._tolerances, self._maxfev)
         if not finite:
-            warnings.warn(not_finite(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
+            warnings.warn(not_finite_message(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
         counted = njev if self._analytic else None
         return full_output(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)
 
     def __repr__(self) -> str:
-        """Tell where the solve stands."""
+        """Return the steps, the evaluations, and the request or ier."""
         request, info, nfev, _, iteration = _minpack.status(self._state)
         wanted = f"asks for a {REQUESTS[request]}" if request else f"ended with ier {info}"
         return f"<LevenbergMarquardt: {iteration - 1} steps, {nfev} evaluations, {wanted}>"
 
     def __getstate__(self) -> dict[str, object]:
-        """Return numbers and plain arrays: the block of memory in which the solve stands."""
+        """Return the state as plain numbers and arrays, the solve's workspace among them."""
         block, factors = _minpack.save(self._state)
         state = {
             "version": VERSION,
@@ -276,7 +283,7 @@ class LevenbergMarquardt:
         return state | {"checksum": _checksum(state)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Go on from such a state; raise ValueError if it is another version's or damaged."""
+        """Restore such a state; raise ValueError if it is of another version or damaged."""
         require_bundled("LevenbergMarquardt")
         try:
             version = state["version"]
@@ -311,7 +318,7 @@ def _checksum(state: dict[str, Any]) -> int:
 
 def _shown(points: npt.ArrayLike | None) -> str:
     return np.array2string(
-        np.asarray(points), separator=", ", floatmode="unique", threshold=SHOWN
+        np.asarray(points), separator=", ", floatmode="unique", threshold=MAX_SHOWN
     )
 
 

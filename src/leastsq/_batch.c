@@ -1,4 +1,4 @@
-/* The slots of a batch: how they are filled and what they want. */
+/* A batch: its memory, starting problems in slots, and the slots' requests. */
 #include "_batch.h"
 #include "_methods.h"
 
@@ -17,7 +17,7 @@ static void free_batch(PyObject *capsule)
     PyMem_Free(batch->norm);
     PyMem_Free(batch->scratch);
     PyMem_Free(batch->lanes);
-    Py_XDECREF(batch->keep);
+    Py_XDECREF(batch->owners);
     PyMem_Free(batch);
 }
 
@@ -47,7 +47,7 @@ static int allocate(Batch *batch, int weighted)
     batch->problem = PyMem_New(npy_int64, slots);
     batch->request = PyMem_New(int, 2 * slots);
     batch->norm = PyMem_New(double, slots);
-    batch->scratch = PyMem_New(double, n * n + n + (1 + MOST_TOGETHER) * m);
+    batch->scratch = PyMem_New(double, n * n + n + (1 + MAX_GROUP) * m);
     if (lanes > 0)
         batch->lanes = PyMem_New(double, lanes);
     if (batch->blocks == NULL || (weighted && batch->weights == NULL) || batch->problem == NULL ||
@@ -60,13 +60,13 @@ static int allocate(Batch *batch, int weighted)
     return 0;
 }
 
-/* The arguments of batch by their places, and the results by theirs. */
+/* The arguments of batch by position, and those of results. */
 enum { SLOTS, M, N, ANALYTIC, WEIGHTED, NAN_POLICY, SETTINGS, RESULTS, NARGS };
 enum { R_X, R_COV, R_VARIANCE, R_SSQ, R_DOF, R_IER, R_NFEV, R_NJEV, R_SUCCESS, NRESULTS };
 
 /* batch(slots, m, n, analytic, weighted, nan_policy, settings, results) -> batch
- * settings: ftol, xtol, gtol, maxfev, factor, diag or None, epsfcn. results: arrays, a row
- * a problem, for x, cov or None, its diagonal, ssq, dof, ier, nfev, njev, success. */
+ * settings: ftol, xtol, gtol, maxfev, factor, diag or None, epsfcn. results: arrays with a row for
+ * each problem: x, cov or None, cov's diagonal, ssq, dof, ier, nfev, njev, success. */
 PyObject *leastsq_py_batch(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *capsule, *diag, *array[NRESULTS];
@@ -85,35 +85,36 @@ PyObject *leastsq_py_batch(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     batch->nan_policy = (int)PyLong_AsLong(args[NAN_POLICY]);
     for (int i = 0; i < NRESULTS; i++)
         array[i] = PyTuple_GET_ITEM(args[RESULTS], i);
-    batch->results = (Results){numbers(array[R_X]),    numbers(array[R_COV]),
-                               numbers(array[R_VARIANCE]), numbers(array[R_SSQ]),
-                               numbers(array[R_DOF]),  numbers(array[R_IER]),
-                               numbers(array[R_NFEV]), numbers(array[R_NJEV]),
-                               numbers(array[R_SUCCESS])};
-    batch->keep = PyTuple_Pack(2, args[SETTINGS], args[RESULTS]);
-    if (batch->keep == NULL ||
+    batch->results = (Results){
+        .x = array_data(array[R_X]), .cov = array_data(array[R_COV]),
+        .variance = array_data(array[R_VARIANCE]), .ssq = array_data(array[R_SSQ]),
+        .dof = array_data(array[R_DOF]), .ier = array_data(array[R_IER]),
+        .nfev = array_data(array[R_NFEV]), .njev = array_data(array[R_NJEV]),
+        .success = array_data(array[R_SUCCESS])};
+    batch->owners = PyTuple_Pack(2, args[SETTINGS], args[RESULTS]);
+    if (batch->owners == NULL ||
         !PyArg_ParseTuple(args[SETTINGS], "dddidOd", &batch->ftol, &batch->xtol, &batch->gtol,
                           &batch->maxfev, &batch->factor, &diag, &batch->epsfcn) ||
         allocate(batch, args[WEIGHTED] == Py_True) < 0) {
         Py_DECREF(capsule);
         return NULL;
     }
-    batch->diag = numbers(diag);
+    batch->diag = array_data(diag);
     return capsule;
 }
 
-/* Takes a problem's weights into the next slot; how many samples that leaves. */
-static npy_intp take_weights(Batch *batch, const double *weights, int *proper)
+/* Copies a problem's weights to the next slot; returns the number of samples that are left. */
+static npy_intp load_weights(Batch *batch, const double *weights, int *proper)
 {
-    double *own = weights_of(batch, batch->active);
+    double *slot_weights = weights_of(batch, batch->active);
 
     *proper = 1;
     if (weights != NULL) {
-        memcpy(own, weights, (size_t)batch->m * sizeof(double));
+        memcpy(slot_weights, weights, (size_t)batch->m * sizeof(double));
         return leastsq_count_samples(weights, batch->m, proper);
     }
-    for (int j = 0; own != NULL && j < batch->m; j++)
-        own[j] = 1.0;
+    for (int j = 0; slot_weights != NULL && j < batch->m; j++)
+        slot_weights[j] = 1.0;
     return batch->m;
 }
 
@@ -121,7 +122,7 @@ void leastsq_slot_begin(Batch *batch, npy_int64 problem, const double *x, const 
 {
     const int slot = batch->active;
     int proper;
-    npy_intp samples = take_weights(batch, weights, &proper);
+    npy_intp samples = load_weights(batch, weights, &proper);
 
     batch->results.dof[problem] = samples - batch->n;
     if (samples < batch->n || !proper) {
@@ -137,9 +138,9 @@ void leastsq_slot_begin(Batch *batch, npy_int64 problem, const double *x, const 
     batch->active++;
 }
 
-/* batch_fill(batch, problems, x, weights) -> slots in use
- * Begins as many problems as there are rows of x and of weights, which may be None; one whose
- * weights are no weights, or too few, has ended. */
+/* batch_fill(batch, problems, x, weights) -> the number of slots in use
+ * Starts problems, given their indices and rows of x and of weights, which may be None. A problem
+ * with invalid weights or too few samples ends at once. */
 PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Batch *batch = leastsq_batch_of("batch_fill", args, nargs, 4);
@@ -149,9 +150,9 @@ PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args
 
     if (batch == NULL)
         return NULL;
-    problems = numbers(args[1]);
-    x = numbers(args[2]);
-    weights = numbers(args[3]);
+    problems = array_data(args[1]);
+    x = array_data(args[2]);
+    weights = array_data(args[3]);
     count = PyArray_SIZE((PyArrayObject *)args[1]);
     Py_BEGIN_ALLOW_THREADS
     for (npy_intp i = 0; i < count && batch->active < batch->slots; i++)
@@ -161,7 +162,7 @@ PyObject *leastsq_py_batch_fill(PyObject *Py_UNUSED(self), PyObject *const *args
     return PyLong_FromLong(batch->active);
 }
 
-/* What a slot wants, the first residual like any other; nothing if it has its answer. */
+/* A slot's request, LEASTSQ_WANTS_NOTHING if it has an answer; the first residual is a residual. */
 static int unanswered_request(const Batch *batch, int slot)
 {
     if (batch->answer[slot] != UNANSWERED)
@@ -171,15 +172,15 @@ static int unanswered_request(const Batch *batch, int slot)
     return batch->request[slot];
 }
 
-/* (request, slots that want it, their problems), of which there are count */
-static PyObject *wanting(const Batch *batch, int request, npy_intp count)
+/* (request, slots that have made it, their problems), for a request that count slots have made */
+static PyObject *new_request(const Batch *batch, int request, npy_intp count)
 {
     PyObject *slots = PyArray_SimpleNew(1, &count, NPY_INT32);
     PyObject *problems = PyArray_SimpleNew(1, &count, NPY_INT64);
 
     if (slots != NULL && problems != NULL) {
-        npy_int32 *slot = numbers(slots);
-        npy_int64 *problem = numbers(problems);
+        npy_int32 *slot = array_data(slots);
+        npy_int64 *problem = array_data(problems);
 
         for (int i = 0; i < batch->active; i++)
             if (unanswered_request(batch, i) == request) {
@@ -190,8 +191,9 @@ static PyObject *wanting(const Batch *batch, int request, npy_intp count)
     return Py_BuildValue("iNN", request, slots, problems);
 }
 
-/* batch_wanting(batch) -> [(request, slots that want it and have no answer, their problems)] */
-PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *capsule)
+/* batch_requests(batch) -> [(request, slots that have made it and have no answer, their
+ * problems)] */
+PyObject *leastsq_py_batch_requests(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     Batch *batch = leastsq_batch_of_capsule(capsule);
     npy_intp count[LEASTSQ_WANTS_DIFFERENCES + 1] = {0};
@@ -208,7 +210,7 @@ PyObject *leastsq_py_batch_wanting(PyObject *Py_UNUSED(self), PyObject *capsule)
 
         if (count[request] == 0)
             continue;
-        some = wanting(batch, request, count[request]);
+        some = new_request(batch, request, count[request]);
         if (some == NULL || PyList_Append(all, some) < 0)
             Py_CLEAR(all);
         Py_XDECREF(some);

@@ -1,4 +1,4 @@
-/* How the slots of a batch go on and end. */
+/* Resumes the slots of a batch, and stores the results of solves that have ended. */
 #include "_batch.h"
 #include "_methods.h"
 
@@ -7,7 +7,7 @@
 
 enum { UNFINISHED = -2 }; /* ier of a solve that was stopped, as in _outcome.py */
 
-/* The inverse of J^T J of a slot that has converged, or NaNs. */
+/* Stores the inverse of J^T J and its diagonal, NaNs unless known is true and R is regular. */
 static void store_covariance(const Batch *batch, const leastsq_view *view, int known,
                              npy_int64 problem)
 {
@@ -25,8 +25,8 @@ static void store_covariance(const Batch *batch, const leastsq_view *view, int k
         memcpy(batch->results.cov + (size_t)problem * n * n, cov, n * n * sizeof(double));
 }
 
-/* Leaves the results of a slot whose solve has ended, or is stopped; evaluated is whether it has
- * had a residual. */
+/* Stores the results of a slot whose solve has ended or is stopped; evaluated: whether it has been
+ * given a residual. */
 static void store_results(const Batch *batch, int slot, int stopped, int evaluated)
 {
     const Results *results = &batch->results;
@@ -35,10 +35,10 @@ static void store_results(const Batch *batch, int slot, int stopped, int evaluat
     int converged, finite;
     double norm;
 
-    if (batch->answer[slot] == REFUSED)
+    if (batch->answer[slot] == TOO_FEW_SAMPLES)
         results->ier[problem] = LEASTSQ_IMPROPER_INPUT;
     leastsq_inspect(block_of(batch, slot), &view);
-    if (batch->answer[slot] == REFUSED || view.nfev == 0)
+    if (batch->answer[slot] == TOO_FEW_SAMPLES || view.nfev == 0)
         return;
     memcpy(results->x + (size_t)problem * (size_t)batch->n, view.x,
            (size_t)batch->n * sizeof(double));
@@ -54,8 +54,8 @@ static void store_results(const Batch *batch, int slot, int stopped, int evaluat
     store_covariance(batch, &view, converged, problem);
 }
 
-/* Moves the last slot in use into one that is free. */
-static void free_slot(Batch *batch, int slot)
+/* Removes a slot: the last one in use moves into its place. */
+static void remove_slot(Batch *batch, int slot)
 {
     const int last = --batch->active;
 
@@ -74,8 +74,8 @@ static void free_slot(Batch *batch, int slot)
 /* Factors the Jacobians of some slots together. */
 static void factor_together(Batch *batch, int count, const int *slot)
 {
-    double *blocks[MOST_TOGETHER];
-    int factored[MOST_TOGETHER];
+    double *blocks[MAX_GROUP];
+    int factored[MAX_GROUP];
 
     for (int i = 0; i < count; i++)
         blocks[i] = block_of(batch, slot[i]);
@@ -85,24 +85,24 @@ static void factor_together(Batch *batch, int count, const int *slot)
             batch->answer[slot[i]] = FACTORED;
 }
 
-/* Factors the Jacobians that slots from first to last have been given. */
+/* Factors the Jacobians that slots from first to last - 1 have been given. */
 static void factor_jacobians(Batch *batch, int first, int last)
 {
-    int slots[MOST_TOGETHER], count = 0;
+    int slots[MAX_GROUP], count = 0;
 
     for (int slot = first; slot < last && batch->lanes != NULL; slot++) {
         if (batch->answer[slot] == ANSWERED &&
             (batch->request[slot] == LEASTSQ_WANTS_JACOBIAN ||
              batch->request[slot] == LEASTSQ_WANTS_DIFFERENCES))
             slots[count++] = slot;
-        if (count == MOST_TOGETHER || (slot == last - 1 && count > 1)) {
+        if (count == MAX_GROUP || (slot == last - 1 && count > 1)) {
             factor_together(batch, count, slots);
             count = 0;
         }
     }
 }
 
-/* Resumes a slot that has an answer, and ends it where nothing is wanted any more. */
+/* Resumes a slot that has an answer; stores its results and removes it if the solve has ended. */
 static void resume_slot(Batch *batch, int slot)
 {
     const int answer = batch->answer[slot];
@@ -116,7 +116,7 @@ static void resume_slot(Batch *batch, int slot)
                                                     batch->norm[slot], answer == FACTORED);
     if (batch->request[slot] == LEASTSQ_WANTS_NOTHING) {
         store_results(batch, slot, 0, evaluated);
-        free_slot(batch, slot);
+        remove_slot(batch, slot);
     } else
         batch->answer[slot] = UNANSWERED;
 }
@@ -128,7 +128,7 @@ void leastsq_slots_advance(Batch *batch, int first, int last)
         resume_slot(batch, slot);
 }
 
-/* How many slots may be resumed until somebody looks for an interrupt: some 20 ms of work. */
+/* The number of slots that are resumed between checks for an interrupt: about 20 ms of work. */
 static int slots_between_signals(const Batch *batch)
 {
     const double work = (double)batch->m * batch->n * (batch->n + 10);
@@ -136,8 +136,8 @@ static int slots_between_signals(const Batch *batch)
     return work > 2e7 ? 1 : (int)(2e7 / work) + 1;
 }
 
-/* batch_advance(batch) -> slots in use
- * Goes on with every slot that has an answer, without the GIL. */
+/* batch_advance(batch) -> the number of slots in use
+ * Resumes every slot that has an answer, without the GIL. */
 PyObject *leastsq_py_batch_advance(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     Batch *batch = leastsq_batch_of_capsule(capsule);
@@ -145,7 +145,7 @@ PyObject *leastsq_py_batch_advance(PyObject *Py_UNUSED(self), PyObject *capsule)
 
     if (batch == NULL)
         return NULL;
-    /* from the last to the first: what moves has been seen */
+    /* From the last to the first: a slot that moves has been resumed before. */
     for (slot = batch->active; slot > 0; slot = stop) {
         stop = slot - slots_between_signals(batch);
         stop = stop > 0 ? stop : 0;
@@ -158,7 +158,7 @@ PyObject *leastsq_py_batch_advance(PyObject *Py_UNUSED(self), PyObject *capsule)
     return PyLong_FromLong(batch->active);
 }
 
-/* batch_stop(batch): leaves what there is of every slot, with ier -2 where it has not ended */
+/* batch_stop(batch): stores the results of every slot so far, with ier -2 if it has not ended */
 PyObject *leastsq_py_batch_stop(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     Batch *batch = leastsq_batch_of_capsule(capsule);

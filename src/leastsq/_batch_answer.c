@@ -1,4 +1,4 @@
-/* The points that the slots of a batch ask for, and the answers: of vectorized functions, or of
+/* The points that the slots of a batch request, and the answers, by vectorized functions or by
  * functions of one point. */
 #include "_batch.h"
 #include "_ask.h"
@@ -20,7 +20,7 @@ npy_intp leastsq_count_samples(const double *weights, int m, int *proper)
     return count;
 }
 
-/* Copies the points of k slots, (n, k), and their parameters with steps. */
+/* Copies the points of k slots to points, (n, k), and each parameter plus its step to stepped. */
 static void copy_points(const Batch *batch, const npy_int32 *slot, npy_intp k, double *points,
                         double *stepped)
 {
@@ -36,8 +36,8 @@ static void copy_points(const Batch *batch, const npy_int32 *slot, npy_intp k, d
 }
 
 /* batch_points(batch, slots) -> p, shape (n, k, 1), and stepped, shape (n, k)
- * p: the points of these slots. stepped: each parameter with its difference step, if a difference
- * Jacobian is wanted. */
+ * p: the points of these slots. stepped: each parameter plus its difference step; undefined unless
+ * a difference Jacobian is requested. */
 PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *args,
                                   Py_ssize_t nargs)
 {
@@ -48,30 +48,29 @@ PyObject *leastsq_py_batch_points(PyObject *Py_UNUSED(self), PyObject *const *ar
 
     if (batch == NULL)
         return NULL;
-    slot = numbers(args[1]);
+    slot = array_data(args[1]);
     shape[0] = batch->n;
     shape[1] = PyArray_SIZE((PyArrayObject *)args[1]);
     points = PyArray_SimpleNew(3, shape, NPY_DOUBLE);
     stepped = PyArray_SimpleNew(2, shape, NPY_DOUBLE);
     if (points != NULL && stepped != NULL) {
         Py_BEGIN_ALLOW_THREADS
-        copy_points(batch, slot, shape[1], numbers(points), numbers(stepped));
+        copy_points(batch, slot, shape[1], array_data(points), array_data(stepped));
         Py_END_ALLOW_THREADS
     }
     return Py_BuildValue("NN", points, stepped);
 }
 
-/* Multiplies columns by weights; a weight of zero makes zero of anything. */
-static void weigh(const double *weights, int m, int columns, double *values)
+/* Multiplies columns by weights; a weight of zero makes any value zero, NaN too. */
+static void apply_weights(const double *weights, int m, int columns, double *values)
 {
     for (int j = 0; weights != NULL && j < columns; j++, values += m)
         for (int i = 0; i < m; i++)
             values[i] = weights[i] == 0.0 ? 0.0 : weights[i] * values[i];
 }
 
-/* Looks for NaNs in the residual at the start, and leaves them out where that is wished: what the
- * slot's answer becomes. */
-static int admit(Batch *batch, int slot, const double *fvec)
+/* Applies nan_policy to the residual at x0; returns the state of the slot's request. */
+static int apply_nan_policy(Batch *batch, int slot, const double *fvec)
 {
     double *weights = weights_of(batch, slot);
     npy_intp samples;
@@ -89,24 +88,24 @@ static int admit(Batch *batch, int slot, const double *fvec)
         return ANSWERED;
     samples = leastsq_count_samples(weights, batch->m, &proper);
     batch->results.dof[batch->problem[slot]] = samples - batch->n;
-    return samples < batch->n ? REFUSED : ANSWERED;
+    return samples < batch->n ? TOO_FEW_SAMPLES : ANSWERED;
 }
 
-/* Takes a residual: at the point of a column of a difference Jacobian, or, with -1, at the one that
- * is wanted. norm is the residual's, or NULL where it is not known. */
-static void take_residual(Batch *batch, int slot, int column, const double *residual,
+/* Stores a residual at the requested point (column is -1), or at the point of a column of a
+ * difference Jacobian. norm is that of the residual, or NULL if it is not known. */
+static void store_residual(Batch *batch, int slot, int column, const double *residual,
                           const double *norm)
 {
     const double *weights = weights_of(batch, slot);
     double *weighted = batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1);
 
     if (batch->request[slot] == WANTS_FIRST_RESIDUAL)
-        batch->answer[slot] = admit(batch, slot, residual);
+        batch->answer[slot] = apply_nan_policy(batch, slot, residual);
     else if (column < 0 || column == batch->n - 1)
         batch->answer[slot] = ANSWERED;
     if (weights != NULL) {
         memcpy(weighted, residual, (size_t)batch->m * sizeof(double));
-        weigh(weights, batch->m, 1, weighted);
+        apply_weights(weights, batch->m, 1, weighted);
         residual = weighted;
         norm = NULL;
     }
@@ -117,24 +116,23 @@ static void take_residual(Batch *batch, int slot, int column, const double *resi
         leastsq_batch_column(block_of(batch, slot), column, residual);
 }
 
-/* Takes the residuals of count slots, rows of an array. */
-static void take_residuals(Batch *batch, npy_intp count, const npy_int32 *slot, int column,
+/* The same for count slots, whose residuals are the rows of an array. */
+static void store_residuals(Batch *batch, npy_intp count, const npy_int32 *slot, int column,
                            const double *rows)
 {
-    double norms[MOST_TOGETHER];
+    double norms[MAX_GROUP];
 
     for (npy_intp k = 0; k < count; k++, rows += batch->m) {
-        const int place = (int)(k % MOST_TOGETHER);
+        const int index = (int)(k % MAX_GROUP);
         const npy_intp left = count - k;
 
-        if (place == 0 && column < 0 && batch->weights == NULL)
-            leastsq_batch_norms(batch->m, left < MOST_TOGETHER ? (int)left : MOST_TOGETHER, rows,
-                                norms);
-        take_residual(batch, slot[k], column, rows, norms + place);
+        if (index == 0 && column < 0 && batch->weights == NULL)
+            leastsq_batch_norms(batch->m, left < MAX_GROUP ? (int)left : MAX_GROUP, rows, norms);
+        store_residual(batch, slot[k], column, rows, norms + index);
     }
 }
 
-npy_int64 leastsq_refused_problem(const Batch *batch)
+npy_int64 leastsq_first_nan_problem(const Batch *batch)
 {
     npy_int64 first = -1;
 
@@ -144,8 +142,9 @@ npy_int64 leastsq_refused_problem(const Batch *batch)
     return first;
 }
 
-/* batch_put(batch, slots, column, result) -> a problem whose residual is refused, or -1
- * result: a vectorized func's for these slots, at what batch_points gives. */
+/* batch_put(batch, slots, column, result) -> the first problem that has a NaN to be raised, or -1
+ * result: what a vectorized func returned for these slots at their points. column: of a difference
+ * Jacobian, or -1. */
 PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Batch *batch = leastsq_batch_of("batch_put", args, nargs, 4);
@@ -162,14 +161,14 @@ PyObject *leastsq_py_batch_put(PyObject *Py_UNUSED(self), PyObject *const *args,
         return NULL;
     column = (int)PyLong_AsLong(args[2]);
     Py_BEGIN_ALLOW_THREADS
-    take_residuals(batch, shape[0], numbers(args[1]), column, PyArray_DATA(rows));
+    store_residuals(batch, shape[0], array_data(args[1]), column, PyArray_DATA(rows));
     Py_END_ALLOW_THREADS
     Py_DECREF(rows);
-    return PyLong_FromLongLong(leastsq_refused_problem(batch));
+    return PyLong_FromLongLong(leastsq_first_nan_problem(batch));
 }
 
-/* Takes the Jacobians of k slots, (k, m, n) or by_columns (n, k, m). */
-static void take_jacobians(Batch *batch, npy_intp k, const npy_int32 *slot, const double *all,
+/* Stores the Jacobians of k slots, (k, m, n) or by_columns (n, k, m). */
+static void store_jacobians(Batch *batch, npy_intp k, const npy_int32 *slot, const double *all,
                            int by_columns)
 {
     const size_t m = (size_t)batch->m, n = (size_t)batch->n;
@@ -184,13 +183,13 @@ static void take_jacobians(Batch *batch, npy_intp k, const npy_int32 *slot, cons
                        m * sizeof(double));
         else
             leastsq_transpose(all + (size_t)i * m * n, batch->m, batch->n, view.jacobian);
-        weigh(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
+        apply_weights(weights_of(batch, slot[i]), batch->m, batch->n, view.jacobian);
         batch->answer[slot[i]] = ANSWERED;
     }
 }
 
 /* batch_put_jacobian(batch, slots, result, transposed)
- * result: a vectorized Dfun's for these slots. */
+ * result: what a vectorized Dfun returned for these slots. */
 PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *const *args,
                                         Py_ssize_t nargs)
 {
@@ -201,7 +200,7 @@ PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *con
 
     if (batch == NULL)
         return NULL;
-    slot = numbers(args[1]);
+    slot = array_data(args[1]);
     k = by_rows[0] = by_columns[1] = PyArray_SIZE((PyArrayObject *)args[1]);
     by_rows[1] = by_columns[2] = batch->m;
     by_rows[2] = by_columns[0] = batch->n;
@@ -211,13 +210,13 @@ PyObject *leastsq_py_batch_put_jacobian(PyObject *Py_UNUSED(self), PyObject *con
     if (jacobians == NULL)
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    take_jacobians(batch, k, slot, PyArray_DATA(jacobians), args[3] == Py_True);
+    store_jacobians(batch, k, slot, PyArray_DATA(jacobians), args[3] == Py_True);
     Py_END_ALLOW_THREADS
     Py_DECREF(jacobians);
     Py_RETURN_NONE;
 }
 
-/* batch_fail(batch, slot): its request cannot be answered, the next batch_advance ends it */
+/* batch_fail(batch, slot): the slot's request cannot be answered; the next batch_advance ends it */
 PyObject *leastsq_py_batch_fail(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Batch *batch = leastsq_batch_of("batch_fail", args, nargs, 2);
@@ -235,13 +234,13 @@ static int answer_jacobian(UserFunctions *user, Batch *batch, int slot)
     leastsq_inspect(block_of(batch, slot), &view);
     if (leastsq_jacobian(user, view.point, view.fvec, batch->m, batch->n, view.jacobian) < 0)
         return -1;
-    weigh(weights_of(batch, slot), batch->m, batch->n, view.jacobian);
+    apply_weights(weights_of(batch, slot), batch->m, batch->n, view.jacobian);
     batch->answer[slot] = ANSWERED;
     return 0;
 }
 
-/* Where residuals are put aside. */
-static double *rows_of(const Batch *batch)
+/* The MAX_GROUP residuals in scratch. */
+static double *group_residuals(const Batch *batch)
 {
     return batch->scratch + (size_t)batch->n * (size_t)(batch->n + 1) + batch->m;
 }
@@ -252,20 +251,20 @@ int leastsq_slot_evaluate(UserFunctions *user, Batch *batch, int slot, npy_intp 
 
     leastsq_batch_points(block_of(batch, slot), point, stepped);
     return leastsq_residual(user, batch->m, batch->n, point,
-                            rows_of(batch) + (size_t)k * (size_t)batch->m, 0);
+                            group_residuals(batch) + (size_t)k * (size_t)batch->m, 0);
 }
 
-void leastsq_slots_take(Batch *batch, npy_intp count, const npy_int32 *slots)
+void leastsq_slots_store(Batch *batch, npy_intp count, const npy_int32 *slots)
 {
-    take_residuals(batch, count, slots, -1, rows_of(batch));
+    store_residuals(batch, count, slots, -1, group_residuals(batch));
 }
 
-/* Answers a slot's request for a difference Jacobian; its residuals go where those of the others of
- * MOST_TOGETHER slots, which may be put aside already, do not reach. */
+/* Answers a slot's request for a difference Jacobian. The last residual in scratch is used: the
+ * other slots of a group may have stored MAX_GROUP - 1 already. */
 static int answer_differences(UserFunctions *user, Batch *batch, int slot)
 {
     double *point = batch->scratch, *stepped = point + batch->n;
-    double *residual = rows_of(batch) + (size_t)(MOST_TOGETHER - 1) * (size_t)batch->m;
+    double *residual = group_residuals(batch) + (size_t)(MAX_GROUP - 1) * (size_t)batch->m;
 
     leastsq_batch_points(block_of(batch, slot), point, stepped);
     for (int j = 0; j < batch->n; j++) {
@@ -275,14 +274,14 @@ static int answer_differences(UserFunctions *user, Batch *batch, int slot)
         if (leastsq_residual(user, batch->m, batch->n, point, residual, 0) < 0)
             return -1;
         point[j] = x;
-        take_residual(batch, slot, j, residual, NULL);
+        store_residual(batch, slot, j, residual, NULL);
     }
     return 0;
 }
 
 int leastsq_slot_answer(UserFunctions *user, Batch *batch, int slot)
 {
-    const npy_int32 place = slot;
+    const npy_int32 slots[1] = {slot};
 
     if (batch->request[slot] == LEASTSQ_WANTS_JACOBIAN)
         return answer_jacobian(user, batch, slot);
@@ -290,15 +289,17 @@ int leastsq_slot_answer(UserFunctions *user, Batch *batch, int slot)
         return answer_differences(user, batch, slot);
     if (leastsq_slot_evaluate(user, batch, slot, 0) < 0)
         return -1;
-    leastsq_slots_take(batch, 1, &place);
+    leastsq_slots_store(batch, 1, slots);
     return 0;
 }
 
-/* batch_call(batch, slot, func, args, dfun, transposed, vectorized) -> a problem that is refused,
- * or -1. Answers a slot alone until its solve has ended. */
-PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
+/* batch_finish(batch, slot, func, args, dfun, transposed, vectorized)
+ *     -> the first problem that has a NaN to be raised, or -1
+ * Answers and resumes one slot until its solve ends. */
+PyObject *leastsq_py_batch_finish(PyObject *Py_UNUSED(self), PyObject *const *args,
+                                  Py_ssize_t nargs)
 {
-    Batch *batch = leastsq_batch_of("batch_call", args, nargs, 7);
+    Batch *batch = leastsq_batch_of("batch_finish", args, nargs, 7);
     UserFunctions user;
     int slot, status;
 
@@ -318,5 +319,5 @@ PyObject *leastsq_py_batch_call(PyObject *Py_UNUSED(self), PyObject *const *args
     if (batch->request[slot] == LEASTSQ_WANTS_NOTHING)
         batch->answer[slot] = ANSWERED;
     leastsq_release(&user);
-    return status < 0 ? NULL : PyLong_FromLongLong(leastsq_refused_problem(batch));
+    return status < 0 ? NULL : PyLong_FromLongLong(leastsq_first_nan_problem(batch));
 }

@@ -1,11 +1,11 @@
-/* Many fits of a compiled residual: slots are filled, answered and resumed without Python. */
+/* Many fits of a compiled residual: slots are filled, answered and resumed without the GIL. */
 #include "_batch.h"
 #include "_methods.h"
 
-/* What a run goes through. */
+/* The problems of a run. */
 typedef struct {
-    npy_int64 next, end;   /* problems that are still to begin */
-    npy_int64 first;       /* to which the first row of weights belongs */
+    npy_int64 next, end;   /* those from next to end - 1 are still to be started */
+    npy_int64 first;       /* the problem of the first row of weights */
     const double *weights; /* or NULL */
     npy_int64 failed;      /* a problem whose function has failed, or -1 */
 } Queue;
@@ -25,11 +25,12 @@ static int wants_one_residual(const Batch *batch, int slot)
            batch->request[slot] == WANTS_FIRST_RESIDUAL;
 }
 
-/* Answers some slots, at most MOST_TOGETHER, up to one that fails; 0, or -1 if one does. */
+/* Answers the slots from first to last - 1, at most MAX_GROUP, up to one whose function fails; 0,
+ * or -1 if one does. */
 static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
                         npy_int64 *failed)
 {
-    npy_int32 evaluated[MOST_TOGETHER];
+    npy_int32 evaluated[MAX_GROUP];
     npy_intp count = 0;
     int status = 0;
 
@@ -48,12 +49,12 @@ static int answer_slots(UserFunctions *user, Batch *batch, int first, int last,
             *failed = batch->problem[slot];
         }
     }
-    leastsq_slots_take(batch, count, evaluated);
+    leastsq_slots_store(batch, count, evaluated);
     return status;
 }
 
-/* Answers all slots that have just begun: where one problem's residual is refused, an earlier one's
- * may be too. */
+/* Answers all slots that have just started: one residual at x0 has a NaN that will be raised, and
+ * the error names the first problem that has one. */
 static void answer_starts(UserFunctions *user, Batch *batch, npy_int64 *failed)
 {
     for (int slot = 0; slot < batch->active && !user->compiled->interrupted; slot++)
@@ -61,8 +62,8 @@ static void answer_starts(UserFunctions *user, Batch *batch, npy_int64 *failed)
             answer_slots(user, batch, slot, slot + 1, failed);
 }
 
-/* Goes round the slots, as many at a time as are factored together, until all problems have ended,
- * others should have a turn, or one has failed. */
+/* Answers and resumes the slots in turn, a group at a time, until all problems have ended, one has
+ * failed or has a NaN to be raised, or progress should be reported. */
 static void run(UserFunctions *user, Batch *batch, Queue *queue)
 {
     for (;;) {
@@ -70,25 +71,25 @@ static void run(UserFunctions *user, Batch *batch, Queue *queue)
         if (batch->active == 0)
             return;
         for (int last = batch->active, first; last > 0; last = first) {
-            first = last > MOST_TOGETHER ? last - MOST_TOGETHER : 0;
+            first = last > MAX_GROUP ? last - MAX_GROUP : 0;
             if (answer_slots(user, batch, first, last, &queue->failed) < 0)
                 return;
-            if (batch->nan_policy == RAISE && leastsq_refused_problem(batch) >= 0) {
+            if (batch->nan_policy == RAISE && leastsq_first_nan_problem(batch) >= 0) {
                 answer_starts(user, batch, &queue->failed);
                 return;
             }
             leastsq_slots_advance(batch, first, last);
-            if (user->compiled->late)
+            if (user->compiled->report_due)
                 return;
         }
     }
 }
 
 /* batch_run(batch, compiled, next, end, first, weights)
- *     -> next problem to begin, slots in use, a problem whose residual is refused or -1, one whose
- *        function has failed or -1
- * Problems from next to end are begun when there is room. weights: rows from problem first on, or
- * None. */
+ *     -> the next problem to start, the number of slots in use, the first problem that has a NaN to
+ *        be raised or -1, a problem whose function has failed or -1
+ * Problems from next to end - 1 are started as slots become free. weights: rows from problem first
+ * on, or None. */
 PyObject *leastsq_py_batch_run(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Batch *batch = leastsq_batch_of("batch_run", args, nargs, 6);
@@ -99,13 +100,13 @@ PyObject *leastsq_py_batch_run(PyObject *Py_UNUSED(self), PyObject *const *args,
         return NULL;
     user.compiled = leastsq_compiled_of(args[1]);
     queue = (Queue){PyLong_AsLongLong(args[2]), PyLong_AsLongLong(args[3]),
-                    PyLong_AsLongLong(args[4]), numbers(args[5]), -1};
-    leastsq_compiled_enter(user.compiled);
+                    PyLong_AsLongLong(args[4]), array_data(args[5]), -1};
+    leastsq_compiled_release_gil(user.compiled);
     run(&user, batch, &queue);
-    leastsq_compiled_leave(user.compiled);
+    leastsq_compiled_acquire_gil(user.compiled);
     if (user.compiled->interrupted)
         return NULL;
     return Py_BuildValue("LiLL", (long long)queue.next, batch->active,
-                         (long long)leastsq_refused_problem(batch),
+                         (long long)leastsq_first_nan_problem(batch),
                          (long long)queue.failed);
 }

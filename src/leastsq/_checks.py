@@ -1,7 +1,7 @@
 """Checks of arguments, made once, at the API."""
 
 import operator
-from typing import Literal, SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ import numpy.typing as npt
 from leastsq import _minpack
 
 __all__ = [
-    "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_float64",
-    "as_number", "matrix", "permutation", "require_as_many", "require_bundled",
-    "require_callable", "settings", "square", "triangular_problem", "vector",
+    "INT_MAX", "Matrix", "Permutation", "Settings", "Vector", "as_c_int", "as_number", "matrix",
+    "permutation", "require_bundled", "require_callable", "require_enough_residuals", "settings",
+    "square_matrix", "triangular_problem", "vector",
 ]  # fmt: skip
 
 INT_MAX = 2**31 - 1
@@ -44,7 +44,7 @@ def as_c_int(name: str, value: SupportsIndex) -> int:
 Settings = tuple[
     Vector, float, float, float, int, float | None, float, Vector | None, int
 ]
-"""x, ftol, xtol, gtol, evaluations allowed, epsfcn, factor, diag, and maxfev for the message."""
+"""x, ftol, xtol, gtol, limit on nfev, epsfcn, factor, diag, and maxfev as messages show it."""
 
 
 def settings(
@@ -58,25 +58,25 @@ def settings(
     diag: npt.ArrayLike | None,
     analytic: bool,
 ) -> Settings:
-    """Return the arguments that every solve has; the tolerances are checked before x0 and diag."""
+    """Convert the arguments that every solve has; the numbers are checked before x0 and diag."""
     if type(ftol) is not float:
         ftol = as_number("ftol", ftol)
     if type(xtol) is not float:
         xtol = as_number("xtol", xtol)
     if type(gtol) is not float:
         gtol = as_number("gtol", gtol)
-    most_calls = as_c_int("maxfev", maxfev)
+    given_maxfev = as_c_int("maxfev", maxfev)
     if epsfcn is not None:
         epsfcn = as_number("epsfcn", epsfcn)
-        if epsfcn != epsfcn:  # which to MINPACK may be anything, and to _minpack.begin unknown
+        if epsfcn != epsfcn:  # to _minpack.begin a NaN means that epsfcn is not given
             epsfcn = 0.0
     factor = float(factor) if type(factor) is int else as_number("factor", factor)
     x = _minpack.fresh_vector(x0)
     scale = None if diag is None else _scale_factors(diag, x.size)
-    limit = most_calls
+    limit = given_maxfev
     if limit <= 0:
         limit = min((100 if analytic else 200) * (x.size + 1), INT_MAX)
-    return x, ftol, xtol, gtol, limit, epsfcn, factor, scale, most_calls or limit
+    return x, ftol, xtol, gtol, limit, epsfcn, factor, scale, given_maxfev or limit
 
 
 def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
@@ -86,11 +86,11 @@ def _scale_factors(diag: npt.ArrayLike, n: int) -> Vector:
             f"diag must have one entry for each of the N={n} variables, "
             f"but its length is {array.size} (shape {array.shape})"
         )
-    return as_float64(array)
+    return _minpack.fresh_vector(array)
 
 
-def require_as_many(m: int, n: int) -> None:
-    """Refuse fewer residuals than variables, in SciPy's words."""
+def require_enough_residuals(m: int, n: int) -> None:
+    """Refuse fewer residuals than variables, with SciPy's message."""
     if m < n:
         raise TypeError(
             f"Improper input: func input vector length N={n} must not exceed func output vector "
@@ -99,13 +99,13 @@ def require_as_many(m: int, n: int) -> None:
 
 
 def require_callable(name: str, value: object, kind: str = "callable") -> None:
-    """Refuse what cannot be called."""
+    """Refuse an object that cannot be called."""
     if not callable(value):
         raise TypeError(f"{name} must be {kind}, not {value!r}")
 
 
 def require_bundled(what: str) -> None:
-    """Refuse what a build on the system's MINPACK cannot do."""
+    """Refuse a feature that a build on the system's MINPACK does not have."""
     if not hasattr(_minpack, "begin"):
         raise NotImplementedError(
             f"{what} needs the bundled core; this leastsq was built on the system's MINPACK "
@@ -113,31 +113,27 @@ def require_bundled(what: str) -> None:
         )
 
 
-def as_float64(value: npt.ArrayLike, order: Literal["C", "F"] = "C") -> npt.NDArray[np.float64]:
-    """Return a fresh contiguous float64 array; only safe casts are made, a scalar becomes (1,)."""
-    array = np.atleast_1d(np.asarray(value))
-    if array.size > INT_MAX:
-        raise OverflowError(f"an array of {array.size} elements is more than a C int can count")
-    return array.astype(np.float64, order=order, casting="safe", subok=False, copy=True)
-
-
 def vector(name: str, value: npt.ArrayLike) -> Vector:
-    """Return a fresh one-dimensional float64 array."""
-    array = as_float64(value)
-    if array.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, not of shape {array.shape}")
+    """Return a fresh one-dimensional float64 array, by safe casts; a scalar becomes (1,)."""
+    given = np.asarray(value)
+    array = _minpack.fresh_vector(given)
+    if given.ndim > 1:
+        raise ValueError(f"{name} must be one-dimensional, not of shape {given.shape}")
     return array
 
 
 def matrix(name: str, value: npt.ArrayLike) -> Matrix:
-    """Return a fresh two-dimensional float64 array in Fortran order."""
-    array = as_float64(value, order="F")
+    """Return a fresh two-dimensional float64 array in Fortran order, by safe casts."""
+    given = np.atleast_1d(np.asarray(value))
+    if given.size > INT_MAX:
+        raise OverflowError(f"an array of {given.size} elements is more than a C int can count")
+    array = given.astype(np.float64, order="F", casting="safe", subok=False, copy=True)
     if array.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
     return array
 
 
-def square(name: str, value: npt.ArrayLike) -> Matrix:
+def square_matrix(name: str, value: npt.ArrayLike) -> Matrix:
     """Return a fresh square float64 matrix in Fortran order."""
     array = matrix(name, value)
     if array.shape[0] != array.shape[1]:
@@ -146,7 +142,7 @@ def square(name: str, value: npt.ArrayLike) -> Matrix:
 
 
 def permutation(value: npt.ArrayLike, n: int) -> Permutation:
-    """Return a permutation of n indices from 0 as one from 1."""
+    """Return a permutation of 0 to n - 1 as one of 1 to n."""
     array = np.asarray(value)
     if array.size == 0:
         array = array.astype(np.int64)
@@ -160,7 +156,7 @@ def triangular_problem(
     r: npt.ArrayLike, ipvt: npt.ArrayLike, diag: npt.ArrayLike, qtb: npt.ArrayLike
 ) -> tuple[Matrix, Permutation, Vector, Vector]:
     """Return the arguments that qrsolv and lmpar share, checked against each other."""
-    triangle = square("r", r)
+    triangle = square_matrix("r", r)
     n = triangle.shape[0]
     scale, rhs = vector("diag", diag), vector("qtb", qtb)
     if scale.size != n or rhs.size != n:

@@ -8,7 +8,7 @@
 
 #define CAPSULE "leastsq._minpack.compiled"
 
-static const double SLICE = 0.02; /* seconds without the GIL */
+static const double SIGNAL_INTERVAL = 0.02; /* seconds between checks for an interrupt */
 
 static void free_compiled(PyObject *capsule)
 {
@@ -18,8 +18,8 @@ static void free_compiled(PyObject *capsule)
     PyMem_Free(compiled->rows);
     PyMem_Free(compiled->failed_at);
     Py_XDECREF(compiled->point);
-    PyMem_Free(compiled->spare);
-    Py_XDECREF(compiled->keep);
+    PyMem_Free(compiled->scratch);
+    Py_XDECREF(compiled->owners);
     PyMem_Free(compiled);
 }
 
@@ -34,7 +34,7 @@ Compiled *leastsq_compiled_of(PyObject *function)
     return PyCapsule_IsValid(function, CAPSULE) ? PyCapsule_GetPointer(function, CAPSULE) : NULL;
 }
 
-/* Makes an array for x, which functions get. */
+/* Creates the array in which the function gets x. */
 static int new_point(Compiled *compiled)
 {
     Py_XSETREF(compiled->point, (PyArrayObject *)PyArray_ZEROS(1, &compiled->n, NPY_DOUBLE, 0));
@@ -59,13 +59,13 @@ int leastsq_compiled_size(Compiled *compiled, npy_intp m)
         if (compiled->failed_at == NULL || new_point(compiled) < 0)
             return -1;
     }
-    if (compiled->both == NULL)
+    if (compiled->residual_or_jacobian == NULL)
         return 0;
-    PyMem_Free(compiled->spare);
-    compiled->spare = PyMem_New(double, rows *(columns + 1));
-    if (compiled->spare == NULL)
+    PyMem_Free(compiled->scratch);
+    compiled->scratch = PyMem_New(double, rows * (columns + 1));
+    if (compiled->scratch == NULL)
         PyErr_NoMemory();
-    return compiled->spare == NULL ? -1 : 0;
+    return compiled->scratch == NULL ? -1 : 0;
 }
 
 void leastsq_compiled_problem(Compiled *compiled, npy_int64 problem)
@@ -86,7 +86,7 @@ static double seconds(void)
 {
     struct timespec now;
 
-#ifdef CLOCK_MONOTONIC_COARSE /* as exact as a tick of the kernel, in a fraction of the time */
+#ifdef CLOCK_MONOTONIC_COARSE /* a tick of the kernel is exact enough, and this takes less time */
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 #else
     timespec_get(&now, TIME_UTC);
@@ -94,15 +94,16 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void leastsq_compiled_enter(Compiled *compiled)
+void leastsq_compiled_release_gil(Compiled *compiled)
 {
-    compiled->value = compiled->interrupted = compiled->late = 0;
-    compiled->taken = seconds();
+    compiled->value = compiled->interrupted = compiled->report_due = 0;
+    compiled->last_check = seconds();
     compiled->thread = PyEval_SaveThread();
 }
 
-/* Looks at what numba's object mode leaves; whether it is an interrupt, which is set again. One
- * that meets Python code of numba's is overlooked there: the next call's SystemError has it. */
+/* Takes the exception that numba's object mode has left; returns whether it is an interrupt, which
+ * is set again. numba's own Python code overlooks an interrupt: it is the cause of the SystemError
+ * that the next call raises. */
 static int is_interrupted(void)
 {
     PyObject *error = leastsq_take_exception(), *cause = PyException_GetCause(error);
@@ -117,22 +118,23 @@ static int is_interrupted(void)
     return 1;
 }
 
-void leastsq_compiled_leave(Compiled *compiled)
+void leastsq_compiled_acquire_gil(Compiled *compiled)
 {
     PyEval_RestoreThread(compiled->thread);
     if (!compiled->interrupted && PyErr_Occurred())
         compiled->interrupted = is_interrupted();
 }
 
-/* Looks at the clock and, now and then, for an interrupt; 0, or -1 with an exception. */
-static int glance(Compiled *compiled)
+/* Checks for an interrupt if the last check is long enough ago; 0, or -1 with an exception. */
+static int check_interrupt(Compiled *compiled)
 {
     const double now = seconds();
 
-    if (now - compiled->taken < SLICE && now >= compiled->taken) /* clocks are set back, too */
+    /* A clock may be set back. */
+    if (now - compiled->last_check < SIGNAL_INTERVAL && now >= compiled->last_check)
         return 0;
-    compiled->taken = now;
-    compiled->late = 1;
+    compiled->last_check = now;
+    compiled->report_due = 1;
     PyEval_RestoreThread(compiled->thread);
     if (PyErr_CheckSignals() < 0)
         compiled->interrupted = 1;
@@ -140,12 +142,12 @@ static int glance(Compiled *compiled)
     return compiled->interrupted ? -1 : 0;
 }
 
-/* Copies x to where functions get it; 0, or -1 with an exception. Python code that a function has
- * called may have kept the array of before. */
-static int hand_out(Compiled *compiled, const double *x)
+/* Copies x to the array that the function gets; 0, or -1 with an exception. There is a new array if
+ * Python code called by the function has kept the last one. */
+static int copy_point(Compiled *compiled, const double *x)
 {
     if (compiled->by_adapter &&
-        !leastsq_is_ours_alone(compiled->point, compiled->n, compiled->descr)) {
+        !leastsq_is_reusable(compiled->point, compiled->n, compiled->descr)) {
         PyEval_RestoreThread(compiled->thread);
         if (new_point(compiled) < 0)
             compiled->interrupted = 1;
@@ -157,42 +159,43 @@ static int hand_out(Compiled *compiled, const double *x)
     return 0;
 }
 
-/* Calls the function with a copy of x; what it returns. */
+/* Calls the function with a copy of x; returns its value. */
 static int call(Compiled *compiled, int m, int n, const double *x, double *fvec, int iflag)
 {
-    if (hand_out(compiled, x) < 0)
+    if (copy_point(compiled, x) < 0)
         return -1;
-    if (compiled->both == NULL)
+    if (compiled->residual_or_jacobian == NULL)
         return compiled->residual(compiled->p, m, n, compiled->x, fvec, iflag);
-    return compiled->both(compiled->p, m, n, compiled->x, fvec, compiled->spare + m, m, iflag);
+    return compiled->residual_or_jacobian(compiled->p, m, n, compiled->x, fvec,
+                                          compiled->scratch + m, m, iflag);
 }
 
-/* What a call has come to. */
+/* Checks what a call has returned; 0, or -1. */
 static int finish_call(Compiled *compiled, const double *x, int value)
 {
     if (value >= 0)
-        return glance(compiled);
+        return check_interrupt(compiled);
     compiled->value = value;
     memcpy(compiled->failed_at, x, (size_t)compiled->n * sizeof(double));
     return -1;
 }
 
-/* An evaluation with m, which may be a guess: a fresh fvec, zeros where the function has failed,
- * and what it returned; NULL with an exception. */
+/* An evaluation with m, which may be an estimate: returns a new fvec, zeros if the function has
+ * failed, and stores the function's value; NULL with an exception. */
 static PyArrayObject *evaluate(Compiled *compiled, const double *x, npy_intp m, int iflag,
                                int *value)
 {
     PyArrayObject *fvec = (PyArrayObject *)PyArray_ZEROS(1, &m, NPY_DOUBLE, 0);
 
-    if (fvec == NULL || (compiled->n == 0 && !compiled->tells_m))
+    if (fvec == NULL || (compiled->n == 0 && !compiled->finds_m))
         return fvec;
-    leastsq_compiled_enter(compiled);
+    leastsq_compiled_release_gil(compiled);
     *value = call(compiled, (int)m, (int)compiled->n, x, PyArray_DATA(fvec), iflag);
     finish_call(compiled, x, *value);
-    leastsq_compiled_leave(compiled);
+    leastsq_compiled_acquire_gil(compiled);
     if (compiled->interrupted)
         Py_CLEAR(fvec);
-    else if (compiled->value < 0) /* it may have written some */
+    else if (compiled->value < 0) /* a part may have been written */
         memset(PyArray_DATA(fvec), 0, (size_t)PyArray_NBYTES(fvec));
     return fvec;
 }
@@ -202,12 +205,12 @@ PyArrayObject *leastsq_compiled_first(Compiled *compiled, const double *x)
     PyArrayObject *fvec = NULL;
     int m = (int)compiled->m;
 
-    if (compiled->tells_m) {
+    if (compiled->finds_m) {
         fvec = evaluate(compiled, x, m, 0, &m);
         if (fvec == NULL || compiled->value < 0)
             return fvec;
     }
-    if (fvec == NULL || PyArray_SIZE(fvec) != m) { /* nothing has been guessed, or wrongly */
+    if (fvec == NULL || PyArray_SIZE(fvec) != m) { /* no estimate, or a wrong one */
         int value;
 
         Py_CLEAR(fvec);
@@ -226,15 +229,15 @@ int leastsq_compiled_residual(Compiled *compiled, int m, int n, const double *x,
 int leastsq_compiled_jacobian(Compiled *compiled, int m, int n, const double *x,
                               const double *fvec, double *fjac)
 {
-    if (hand_out(compiled, x) < 0)
+    if (copy_point(compiled, x) < 0)
         return -1;
-    memcpy(compiled->spare, fvec, (size_t)m * sizeof(double)); /* which may be written to */
-    return finish_call(
-        compiled, x,
-        compiled->both(compiled->p, m, n, compiled->x, compiled->spare, fjac, m, 2));
+    memcpy(compiled->scratch, fvec, (size_t)m * sizeof(double)); /* the function may change it */
+    return finish_call(compiled, x,
+                       compiled->residual_or_jacobian(compiled->p, m, n, compiled->x,
+                                                      compiled->scratch, fjac, m, 2));
 }
 
-/* failure(compiled) -> the negative value returned, and x there */
+/* failure(compiled) -> the negative value that was returned, and x of that call */
 PyObject *leastsq_py_failure(PyObject *Py_UNUSED(self), PyObject *capsule)
 {
     Compiled *compiled = PyCapsule_GetPointer(capsule, CAPSULE);
@@ -249,9 +252,9 @@ PyObject *leastsq_py_failure(PyObject *Py_UNUSED(self), PyObject *capsule)
     return Py_BuildValue("iN", compiled->value, x);
 }
 
-/* capsule(object) -> address and name of a function's capsule, and the address of its context;
- * None where it has none. */
-PyObject *leastsq_py_capsule(PyObject *Py_UNUSED(self), PyObject *object)
+/* read_capsule(capsule) -> address of a function, name of the capsule or None, address of its
+ * context or 0 */
+PyObject *leastsq_py_read_capsule(PyObject *Py_UNUSED(self), PyObject *object)
 {
     const char *name = PyCapsule_GetName(object);
     void *address, *context;

@@ -1,4 +1,4 @@
-"""CompiledResidual: residuals that need no Python, in func's place."""
+"""CompiledResidual: a func that is called without Python."""
 
 import sys
 from typing import Any, Protocol, SupportsIndex
@@ -10,17 +10,17 @@ from leastsq._problems import Rows
 __all__ = ["CompiledResidual", "is_numba", "require_no_python"]
 
 
-class Kind(Protocol):
-    """What CompiledResiduals differ in."""
+class Backend(Protocol):
+    """What a CompiledResidual consists of: a pointer or a numba function."""
 
     m: int
-    """The number of residuals, 0 where it is not known."""
-    guess: int
-    """The number of residuals last time."""
+    """The number of residuals that was given, or 0."""
+    expected_m: int
+    """The number of residuals of the last solve."""
     finds_m: bool
-    """Whether an evaluation tells m."""
+    """Whether m can be determined by an evaluation."""
     writes_jacobian: bool
-    """Whether the function has Jacobians, without Dfun."""
+    """Whether the function computes Jacobians, without Dfun."""
 
     def refuse_dfun(self, dfun: object) -> None:
         """Refuse a Dfun that cannot go with it."""
@@ -34,12 +34,12 @@ class Kind(Protocol):
         m: int = 0,
         rows: tuple[Rows, ...] = (),
     ) -> object:
-        """Return what the core calls, with its arguments; rows are those of many problems."""
+        """Return a capsule for func with its arguments; rows: the data of many problems."""
 
-    def writable(
+    def writable_args(
         self, args: tuple[Any, ...], dfun: object, transposed: bool, rows: int
     ) -> tuple[Any, ...]:
-        """Return args, the first of which are rows, with which Python may call the function."""
+        """Return args, the first of which are rows, for a call of the function from Python."""
 
     def explain(
         self,
@@ -51,14 +51,14 @@ class Kind(Protocol):
         transposed: bool,
         rows: int = 0,
     ) -> int:
-        """Return the negative value that has stopped a solve, or raise what it stands for.
+        """Return the negative value that has ended a solve, or raise what the function raised.
 
         m is 0 where it was not known yet.
         """
 
 
 class CompiledResidual:
-    """A residual that needs no Python, for `leastsq` and `leastsq_many` in func's place.
+    """A residual that is called without Python, for `leastsq` and `leastsq_many` as func.
 
     The whole solve runs without the GIL; an interrupt still ends it. The bits are those of the same
     function called from Python.
@@ -106,7 +106,7 @@ class CompiledResidual:
     -----
     Pointers cannot be sent to other processes: workers are threads. Those share data; of args each
     has copies. The pointer's owner is kept alive. A signature that it declares is checked; one that
-    it does not declare is trusted, as is m. In leastsq_many, arrays that a numba function hands to
+    it does not declare is trusted, as is m. In leastsq_many, arrays that a numba function passes to
     Python code (objmode) are valid only during the call.
 
     Examples
@@ -137,7 +137,7 @@ class CompiledResidual:
         if count < 1 and m is not None:
             raise ValueError(f"m must be positive, not {m!r}")
         if not is_numba(function):
-            self.kind: Kind = PointerFunction(function, count, data, bool(jacobian))
+            self.backend: Backend = PointerFunction(function, count, data, bool(jacobian))
             return
         if data is not None or jacobian:
             raise ValueError(
@@ -145,29 +145,29 @@ class CompiledResidual:
             )
         from leastsq._numba import NumbaFunction
 
-        self.kind = NumbaFunction(function, count)
+        self.backend = NumbaFunction(function, count)
 
     def __repr__(self) -> str:
-        """Return what was given."""
-        kind = self.kind
+        """Return the function, m and jacobian."""
+        backend = self.backend
         return (
-            f"CompiledResidual({self.function!r}, m={kind.m or None}, "
-            f"jacobian={kind.writes_jacobian})"
+            f"CompiledResidual({self.function!r}, m={backend.m or None}, "
+            f"jacobian={backend.writes_jacobian})"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send a numba function; refuse a pointer."""
-        if self.kind.finds_m:
-            return CompiledResidual, (self.function, self.kind.m or None)
+        """Pickle a numba function; refuse a pointer."""
+        if self.backend.finds_m:
+            return CompiledResidual, (self.function, self.backend.m or None)
         raise TypeError("a pointer cannot cross processes; a numba function can")
 
 
 def require_no_python(
     func: CompiledResidual, dfun: object, vectorized: object, workers: object = None
 ) -> None:
-    """Refuse what would need Python beside a compiled func."""
+    """Refuse arguments that would need Python beside a compiled func."""
     if dfun is not None:
-        func.kind.refuse_dfun(dfun)
+        func.backend.refuse_dfun(dfun)
     if vectorized:
         raise ValueError(
             "vectorized=True cannot go with a CompiledResidual, called with one point at a time"
@@ -180,7 +180,7 @@ def require_no_python(
 
 
 def is_numba(function: object) -> bool:
-    """Return whether a function is numba's, which is not imported for that."""
+    """Return whether a function is numba's, without importing numba."""
     dispatcher = sys.modules.get("numba.core.dispatcher")
     return dispatcher is not None and isinstance(function, dispatcher.Dispatcher)
 

@@ -1,4 +1,4 @@
-"""What this installation was built from, and where its library is."""
+"""What this installation was built from, what it uses here, and where its library is."""
 
 import platform
 
@@ -9,6 +9,8 @@ from leastsq import _minpack
 __all__ = ["__version__", "get_include", "get_library_dir", "show_config"]
 
 __version__: str = _minpack.build_config()["version"]
+
+_minpack.instruction_set()  # where LEASTSQ_SIMD cannot be met, the import fails
 
 
 def get_include() -> str:
@@ -58,7 +60,7 @@ def get_library_dir() -> str:
 def _directory_of(folder: str, name: str) -> str:
     from importlib.resources import files  # slow to import, and rarely wanted
 
-    # An editable install has its files in several places; only whole files can be asked for.
+    # The files of an editable install are in several directories; `files` finds only whole files.
     path = str(files("leastsq").joinpath(folder, name))
     return path[: -len(name) - 1]
 
@@ -85,7 +87,7 @@ def show_config() -> None:
         "Fortran compiler": built["fortran_compiler"],
         "Fortran flags": built["fortran_flags"],
         "MINPACK": built["minpack"],
-        "Instruction set": built["simd"],
+        "Instruction set": _minpack.instruction_set(),
     }
     for name, value in rows.items():
         print(f"{name + ':':18}{value}")

@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 Model = Callable[..., npt.ArrayLike]
 
 UNBOUNDED = (-np.inf, np.inf)
-REAL = "biuf"
-"""Kinds of dtypes of residuals."""
+REAL_KINDS = "biuf"
+"""dtype.kind of real numbers."""
 ELSEWHERE = "leastsq.curve_fit has method 'lm' alone, without bounds: use scipy.optimize.curve_fit"
 
 
@@ -112,7 +112,7 @@ def curve_fit(
         The model, ``f(xdata, *params)``, which returns what is to be compared with ydata.
     xdata : array_like or object
         Where the data were measured, usually shape (M,) or (k, M): lists and arrays become float64,
-        other objects are handed to f as they are.
+        other objects are passed to f as they are.
     ydata : array_like, shape (M,)
         The data.
     p0 : array_like, shape (N,), optional
@@ -215,7 +215,7 @@ def curve_fit(
     popt, cov_x, infodict, message, ier = leastsq(func, start, Dfun=jac, full_output=True, **kwargs)
     if ier not in USABLE:
         raise RuntimeError("Optimal parameters not found: " + message)
-    pcov = _scaled(cov_x, infodict["fvec"], popt.size, bool(absolute_sigma))
+    pcov = _covariance(cov_x, infodict["fvec"], popt.size, bool(absolute_sigma))
     if pcov is None:
         pcov = np.full((popt.size, popt.size), np.inf)
         warnings.warn(
@@ -227,7 +227,7 @@ def curve_fit(
 
 
 def _count_parameters(f: Model) -> int:
-    """Return how many parameters of a model follow its first one."""
+    """Return the number of a model's parameters after the first."""
     if type(f) is types.FunctionType and not f.__dict__:  # inspect takes 15 us
         count = f.__code__.co_argcount
     else:
@@ -241,7 +241,7 @@ def _count_parameters(f: Model) -> int:
 
 
 def _refuse_bounds(bounds: Any, method: object) -> None:
-    """Refuse what another solver is for."""
+    """Refuse finite bounds and other methods."""
     if method not in (None, "lm"):
         raise ValueError(f"method={method!r}: {ELSEWHERE}")
     if bounds is UNBOUNDED:
@@ -288,7 +288,7 @@ def _functions(
         if sigma.size == 1 or sigma.shape == (ydata.size,):
             transform = 1.0 / sigma
         elif sigma.shape == (ydata.size, ydata.size):
-            residual, jacobian, transform = _whitened, _whitened_jacobian, _factor(sigma)
+            residual, jacobian, transform = _whitened, _whitened_jacobian, _cholesky_factor(sigma)
         else:
             raise ValueError("`sigma` has incorrect shape.")
     if callable(jac):
@@ -298,8 +298,8 @@ def _functions(
     return functools.partial(residual, f, xdata, ydata, transform), jac
 
 
-def _factor(sigma: Array) -> Matrix:
-    """Return the lower Cholesky factor, SciPy's if it is there: NumPy's has other bits."""
+def _cholesky_factor(sigma: Array) -> Matrix:
+    """Return the lower Cholesky factor, from SciPy if it is installed: NumPy's has other bits."""
     if sigma.dtype.kind == "c":
         raise TypeError(f"`sigma` must be real, not {sigma.dtype}.")
     try:
@@ -312,13 +312,13 @@ def _factor(sigma: Array) -> Matrix:
         factor: Matrix = cholesky(sigma, lower=True)
     except np.linalg.LinAlgError as error:
         raise ValueError("`sigma` must be positive definite.") from error
-    return factor.astype(np.float64, copy=False)  # its order decides SciPy's way through LAPACK
+    return factor.astype(np.float64, copy=False)  # LAPACK's bits depend on its order in memory
 
 
 def _whitened(f: Model, xdata: Any, ydata: Array, factor: Matrix, p: Array) -> Array:
     """Return the residuals times the inverse of a Cholesky factor."""
     rows = np.asarray(_minpack.model_residual(f, xdata, ydata, None, p))
-    if rows.ndim == 0 or rows.dtype.kind not in REAL:  # leastsq says what is wrong
+    if rows.ndim == 0 or rows.dtype.kind not in REAL_KINDS:  # leastsq will raise
         return rows
     return _minpack.whiten(factor, rows, 1)
 
@@ -342,8 +342,8 @@ def _whitened_jacobian(
     matrix = np.asarray(jac(xdata, *p))
     if matrix.ndim == 1 and len(p) == 1:
         matrix = matrix[None] if transposed else matrix[:, None]
-    if matrix.ndim < 2 or matrix.dtype.kind not in REAL:
-        return matrix  # leastsq says what is wrong
+    if matrix.ndim < 2 or matrix.dtype.kind not in REAL_KINDS:
+        return matrix  # leastsq will raise
     rows = matrix if transposed else np.swapaxes(matrix, -1, -2)  # vectorized, (N, 1, M), (1, N, M)
     if rows.shape[-1] != factor.shape[0]:
         return matrix
@@ -351,7 +351,7 @@ def _whitened_jacobian(
     return rows if transposed else np.swapaxes(rows, -1, -2)
 
 
-def _scaled(
+def _covariance(
     cov_x: Matrix | None, fvec: Vector, n: int, absolute_sigma: bool
 ) -> Matrix | None:
     """Return the covariance of the parameters, None where it cannot be estimated."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Matrix, Permutation, Vector, require_bundled, require_callable
 from leastsq._outcome import IMPROPER_INPUT, STOPPED, UNFINISHED
-from leastsq._workers import Workers, mapped
+from leastsq._workers import Workers, checked_map
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -28,14 +28,14 @@ Callback = Callable[..., object]
 Outcome = tuple[int, bool, int, int, Vector, Matrix, Permutation, Vector]
 
 Functions = tuple[Any, tuple[Any, ...], Residual | None, bool, bool]
-"""func (a compiled one as it is bound), its extra arguments, Dfun, whether Dfun returns (N, M), and
-whether they are vectorized."""
-Numbers = tuple[float, float, float, int, float, Vector | None]
-"""ftol, xtol, gtol, evaluations allowed, factor, diag."""
+"""func (if compiled, the capsule of bind), its extra arguments, Dfun, whether Dfun returns (N, M),
+and whether they are vectorized."""
+SolveSettings = tuple[float, float, float, int, float, Vector | None]
+"""ftol, xtol, gtol, limit on nfev, factor, diag."""
 
 
 class Request(IntEnum):
-    """What a solve wants, as leastsq.h numbers it."""
+    """The requests of a solve, with their numbers in leastsq.h."""
 
     NOTHING = 0
     RESIDUAL = 1
@@ -45,7 +45,7 @@ class Request(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class IntermediateResult:
-    """Where a solve stands after an accepted step.
+    """The state of a solve after an accepted step.
 
     A callback of `leastsq` whose only parameter is ``intermediate_result`` gets it.
 
@@ -84,14 +84,14 @@ class IntermediateResult:
 
 
 class _RaisedStopIteration:
-    """A StopIteration that func raised, as a value: a map would take it for its own end."""
+    """A StopIteration that func raised, as a value: raised, it would end the map itself."""
 
     def __init__(self, error: StopIteration) -> None:
         self.error = error
 
 
 class _Evaluation:
-    """Func with its extra arguments, for a worker; it is pickled if they are."""
+    """Func with its extra arguments, for a worker; it can be pickled if they can."""
 
     def __init__(self, func: Residual, args: tuple[Any, ...]) -> None:
         self.func = func
@@ -108,12 +108,12 @@ def solve(
     functions: Functions,
     analytic: bool,
     x: Vector,
-    numbers: Numbers,
+    settings: SolveSettings,
     epsfcn: float | None,
     callback: Callback | None,
     workers: Workers | None,
 ) -> Outcome:
-    """Do as `_minpack.solve` does, x becoming the solution; info is -2 where callback stopped."""
+    """Do as `_minpack.solve` does; x is overwritten. If callback stops the solve info is -2."""
     func, args, _, _, vectorized = functions
     _check(callback, workers, vectorized)
     fvec, relative_error = _minpack.first_residual(func, x, args, vectorized)
@@ -122,13 +122,13 @@ def solve(
     state = None
     if x.size > 0:
         step_from = relative_error if epsfcn is None else epsfcn
-        state = _minpack.begin(x, fvec.size, analytic, *numbers, step_from)
+        state = _minpack.begin(x, fvec.size, analytic, *settings, step_from)
     if state is None or _minpack.status(state)[0] == Request.NOTHING:
         return _improper(functions, x, fvec)
-    return _finish(state, _minpack.put(state, 0, fvec), functions, x, callback, workers)
+    return _run(state, _minpack.put(state, 0, fvec), functions, x, callback, workers)
 
 
-def _finish(
+def _run(
     state: object,
     request: int,
     functions: Functions,
@@ -136,15 +136,15 @@ def _finish(
     callback: Callback | None,
     workers: Workers | None,
 ) -> Outcome:
-    """Answer all that a solve wants."""
+    """Answer requests until the solve ends or is stopped."""
     func, args = functions[:2]
-    progress = None if callback is None else _Progress(callback)
-    at_once, stopped = callback is None and workers is None, False
+    progress = None if callback is None else _CallbackRunner(callback)
+    to_the_end, stopped = callback is None and workers is None, False
     while request != Request.NOTHING and not stopped:
         if request == Request.DIFFERENCES and workers is not None:
-            request = _put_differences(state, _Evaluation(func, args), workers)
+            request = _evaluate_differences(state, _Evaluation(func, args), workers)
         else:
-            request = _minpack.answer(state, *functions, at_once)
+            request = _minpack.answer(state, *functions, to_the_end)
         if progress is not None:
             stopped = progress.report_step(state)
     info, finite, nfev, njev, x[:], fvec, fjac, ipvt, qtf = _minpack.results(state)
@@ -152,7 +152,7 @@ def _finish(
 
 
 def _check(callback: object, workers: object, vectorized: bool) -> None:
-    """Refuse what cannot be done, before anything is computed."""
+    """Check the keyword-only arguments before anything is computed."""
     if callback is not None:
         require_bundled("callback")
         require_callable("callback", callback)
@@ -165,12 +165,12 @@ def _check(callback: object, workers: object, vectorized: bool) -> None:
         require_bundled("vectorized")
 
 
-def _put_differences(state: object, evaluation: _Evaluation, workers: Workers) -> int:
-    """Let workers evaluate the points of a difference Jacobian; return what is wanted next."""
+def _evaluate_differences(state: object, evaluation: _Evaluation, workers: Workers) -> int:
+    """Have workers evaluate the points of a difference Jacobian; return the next request."""
     points = _minpack.points(state)
     request = int(Request.DIFFERENCES)
     for column, result in enumerate(
-        mapped(workers, evaluation, [point.copy() for point in points], "points")
+        checked_map(workers, evaluation, [point.copy() for point in points], "points")
     ):
         if isinstance(result, _RaisedStopIteration):
             raise result.error
@@ -178,14 +178,14 @@ def _put_differences(state: object, evaluation: _Evaluation, workers: Workers) -
     return request
 
 
-class _Progress:
-    """Calls the callback after each step, by SciPy's convention: its parameters' names decide."""
+class _CallbackRunner:
+    """Calls the callback after each step, with the arguments that its parameters ask for."""
 
     def __init__(self, callback: Callback) -> None:
         self.callback = callback
         self.steps = 0
         sole = _sole_parameter(callback)
-        self.wants_all = (
+        self.wants_result = (
             sole is not None
             and sole.name == "intermediate_result"
             and sole.kind not in (sole.VAR_POSITIONAL, sole.VAR_KEYWORD)
@@ -193,7 +193,7 @@ class _Progress:
         self.by_position = sole is not None and sole.kind is sole.POSITIONAL_ONLY
 
     def report_step(self, state: object) -> bool:
-        """Call the callback if a step has been taken; return whether it ends the solve."""
+        """Call the callback if a step has been taken; return whether it stops the solve."""
         x, fun, nit, nfev = _minpack.current_point(state)
         if nit == self.steps:
             return False
@@ -205,7 +205,7 @@ class _Progress:
         return False
 
     def _report(self, x: Vector, fun: Vector, nit: int, nfev: int) -> None:
-        if not self.wants_all:
+        if not self.wants_result:
             self.callback(x)
             return
         norm = _minpack.enorm(fun)
@@ -219,11 +219,11 @@ class _Progress:
 def _sole_parameter(function: Callable[..., object]) -> inspect.Parameter | None:
     """Return the only parameter of a function, if it has one and that can be known."""
     annotated: dict[str, Any] = {}
-    if sys.version_info >= (3, 14):  # names that only a type checker knows are none of our business
+    if sys.version_info >= (3, 14):  # annotations may have names that only type checkers know
         annotated["annotation_format"] = annotationlib.Format.FORWARDREF
     try:
         parameters = list(inspect.signature(function, **annotated).parameters.values())
-    except Exception:  # whatever stands in the way
+    except Exception:  # such as no signature, or a __signature__ that raises
         return None
     return parameters[0] if len(parameters) == 1 else None
 
@@ -242,7 +242,7 @@ def _improper(functions: Functions, x: Vector, fvec: Vector) -> Outcome:
 
 
 def _ended(info: int, nfev: int, fvec: Vector, n: int) -> Outcome:
-    """Return the outcome of a solve that has not begun."""
+    """Return the outcome of a solve that has not started."""
     zeros = np.zeros((n, fvec.size)), np.zeros(n, np.int32), np.zeros(n)
     return info, True, nfev, 0, fvec, *zeros
 

@@ -15,9 +15,9 @@ from leastsq._outcome import (
     STOPPED,
     USABLE,
     FullOutput,
-    improper,
-    level_of_the_caller,
-    not_finite,
+    caller_stacklevel,
+    improper_message,
+    not_finite_message,
 )
 from leastsq._outcome import full_output as full_output_of
 from leastsq._workers import Workers
@@ -25,8 +25,10 @@ from leastsq._workers import Workers
 __all__ = ["leastsq"]
 
 
+# A call without full_output matches the first two overloads and takes the first. The default in the
+# second lets one overload serve full_output by position and by keyword.
 @overload
-def leastsq(
+def leastsq(  # pyright: ignore[reportOverlappingOverload]
     func: Residual | CompiledResidual,
     x0: npt.ArrayLike,
     args: object = (),
@@ -51,27 +53,7 @@ def leastsq(
     x0: npt.ArrayLike,
     args: object = (),
     Dfun: Residual | None = None,
-    *,
-    full_output: Literal[True, 1],
-    col_deriv: object = False,
-    ftol: SupportsFloat = 1.49012e-08,
-    xtol: SupportsFloat = 1.49012e-08,
-    gtol: SupportsFloat = 0.0,
-    maxfev: SupportsIndex = 0,
-    epsfcn: SupportsFloat | None = None,
-    factor: SupportsFloat = 100,
-    diag: npt.ArrayLike | None = None,
-    callback: Callback | None = None,
-    workers: Workers | None = None,
-    vectorized: object = False,
-) -> FullOutput: ...
-@overload
-def leastsq(
-    func: Residual | CompiledResidual,
-    x0: npt.ArrayLike,
-    args: object,
-    Dfun: Residual | None,
-    full_output: Literal[True, 1],
+    full_output: Literal[True, 1] = True,
     col_deriv: object = False,
     ftol: SupportsFloat = 1.49012e-08,
     xtol: SupportsFloat = 1.49012e-08,
@@ -166,8 +148,8 @@ def leastsq(
     callback : callable, optional
         Called after each accepted step. If ``intermediate_result`` is its only parameter, it gets
         an `IntermediateResult` with x, fun, cost, nit and nfev; otherwise x alone. It may keep or
-        modify them. A StopIteration that it raises ends the solve at that x with ier -2,
-        before any other reason to stop is looked at.
+        modify them. A StopIteration that it raises ends the solve at that x with ier -2, before
+        any stop test.
     workers : map-like callable, optional
         ``workers(f, points)`` returns f(p) for each p of a list, in order, at once or lazily: a
         pool's or an executor's map. The N calls of func for a difference Jacobian go through it,
@@ -251,7 +233,7 @@ def leastsq(
 
     Examples
     --------
-    A decay of unknown amplitude and rate; args are handed through to the residual.
+    A decay of unknown amplitude and rate; args are passed through to the residual.
 
     >>> import numpy as np
     >>> from leastsq import leastsq
@@ -285,46 +267,46 @@ def leastsq(
     """
     full_output, col_deriv = bool(full_output), bool(col_deriv)
     analytic = Dfun is not None
-    kind = None
+    backend = None
     if isinstance(func, CompiledResidual):
         require_no_python(func, Dfun, vectorized, workers)
-        kind = func.kind
-        analytic = analytic or kind.writes_jacobian
+        backend = func.backend
+        analytic = analytic or backend.writes_jacobian
     x, ftol, xtol, gtol, limit, epsfcn, factor, scale, shown_maxfev = settings(
         x0, ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
     if not isinstance(args, tuple):
         args = (args,)
 
-    called: tuple[Any, tuple[Any, ...], Any] = func, args, Dfun
-    if kind is not None:
-        called = kind.bind(x.size, args, Dfun, col_deriv), (), None
+    functions: tuple[Any, tuple[Any, ...], Any] = func, args, Dfun
+    if backend is not None:
+        functions = backend.bind(x.size, args, Dfun, col_deriv), (), None
     if callback is None and workers is None and not vectorized:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _minpack.solve(
-            called[0], x, called[1], called[2], col_deriv, ftol, xtol, gtol, limit, factor, scale,
-            epsfcn,
+            functions[0], x, functions[1], functions[2], col_deriv, ftol, xtol, gtol, limit,
+            factor, scale, epsfcn,
         )  # fmt: skip
     else:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _driver.solve(
-            (*called, col_deriv, bool(vectorized)), analytic, x,
+            (*functions, col_deriv, bool(vectorized)), analytic, x,
             (ftol, xtol, gtol, limit, factor, scale), epsfcn, callback, workers,
         )  # fmt: skip
     value = 0
-    if kind is not None:
-        kind.guess = fvec.size
+    if backend is not None:
+        backend.expected_m = fvec.size
         if ier == STOPPED:
-            value, point = _minpack.failure(called[0])
-            m = fvec.size if nfev > 1 else 0  # before that it may have been a guess
-            value = kind.explain(value, point, args, m, Dfun, col_deriv)
+            value, point = _minpack.failure(functions[0])
+            m = fvec.size if nfev > 1 else 0  # after the first call it may be an estimate
+            value = backend.explain(value, point, args, m, Dfun, col_deriv)
 
     if not finite:
-        text = not_finite(ier, x, fvec, fjac)
-        warnings.warn(text, RuntimeWarning, stacklevel=level_of_the_caller())
+        text = not_finite_message(ier, x, fvec, fjac)
+        warnings.warn(text, RuntimeWarning, stacklevel=caller_stacklevel())
     if not full_output and ier in USABLE:
         return x, ier
     message = MESSAGES[ier].format(ftol, xtol, gtol, shown_maxfev, value)
     if ier == IMPROPER_INPUT:
-        message = improper(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+        message = improper_message(x.size, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if full_output:
         counted = njev if analytic else None
         return full_output_of(ier, message, finite, x, fvec, nfev, counted, fjac, ipvt, qtf)

@@ -1,4 +1,4 @@
-"""Many independent fits of one size, in step."""
+"""leastsq_many: many independent fits of one size."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ from leastsq._many_compiled import Compiled
 from leastsq._many_fits import Fits
 from leastsq._many_kinds import OneByOne, Vectorized
 from leastsq._many_result import LeastsqManyResult, summary
-from leastsq._many_run import Enough, Options, Run
-from leastsq._many_workers import ended, sent, team_of
-from leastsq._outcome import IMPROPER_INPUT, improper
+from leastsq._many_run import Options, Run, StopRun
+from leastsq._many_workers import collect, resolve_workers, run_tasks
+from leastsq._outcome import IMPROPER_INPUT, improper_message
 from leastsq._problems import Problems
 from leastsq._workers import Workers
 
@@ -51,9 +51,9 @@ def leastsq_many(
 ) -> LeastsqManyResult:
     """Minimise the sums of squares of many independent problems of one size.
 
-    Each is solved as `leastsq` solves it, to the last bit; all of them in step, so that one call of
-    a vectorized func is for hundreds of problems. The arrays returned have the shape of the batch,
-    B. What stops one fit never stops another.
+    Each is solved as `leastsq` solves it, to the last bit; all of them together, so that one call
+    of a vectorized func is for hundreds of problems. The arrays returned have the shape of the
+    batch, B. What stops one fit never stops another.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def leastsq_many(
     workers : int or map-like callable, default 1
         How many fit at once, -1 for all cores: threads where Python is not needed most of the time
         (compiled, vectorized, or free-threaded Python), otherwise processes, which end with the
-        call. Those start afresh: func must be that of a module, or of a program whose doings
-        stand under ``if __name__ == "__main__":``. Or the map of an executor or a cluster
+        call. Those import the program: func must be that of a module, or of a program whose code
+        is under ``if __name__ == "__main__":``. Or the map of an executor or a cluster
         (``ProcessPoolExecutor.map``, loky's, ``client.get_executor().map`` of Dask, that of
         ``mpi4py.futures``), which is called with lists of tasks, at most 64 and some 64 MB each
         time; a worker that dies is the engine's error, or its own retry, but
@@ -174,16 +174,16 @@ def leastsq_many(
     if is_numba(func) and (Dfun is None or is_numba(Dfun)) and not vectorized:
         func = CompiledResidual(func)
     analytic = Dfun is not None or (
-        isinstance(func, CompiledResidual) and func.kind.writes_jacobian
+        isinstance(func, CompiledResidual) and func.backend.writes_jacobian
     )
     _, ftol, xtol, gtol, limit, epsfcn, factor, scale, _ = settings(
         np.zeros(problems.n), ftol, xtol, gtol, maxfev, epsfcn, factor, diag, analytic
     )
-    fault = improper(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
+    fault = improper_message(problems.n, scale, ftol=ftol, xtol=xtol, gtol=gtol, factor=factor)
     if fault:
         raise TypeError(fault)
     _check(func, Dfun, nan_policy, vectorized)
-    team = team_of(workers)
+    count_or_map = resolve_workers(workers)
     size = None if chunksize is None else as_c_int("chunksize", chunksize)
     if size is not None and size < 1:
         raise ValueError(f"chunksize must be positive, not {chunksize!r}")
@@ -195,7 +195,7 @@ def leastsq_many(
         transposed=bool(col_deriv),
         nan_policy=NAN_POLICIES.index(nan_policy),
         cov=bool(cov),
-        numbers=(ftol, xtol, gtol, limit, factor, scale),
+        settings=(ftol, xtol, gtol, limit, factor, scale),
         epsfcn=epsfcn,
         n=problems.n,
         shape=problems.shape,
@@ -204,16 +204,16 @@ def leastsq_many(
     run = _run(options, vectorized)
     with _shown(progress, problems.count) as report:
         fits = Fits(run, problems, report)
-        ended(fits, sent(fits, team, size))
+        collect(fits, run_tasks(fits, count_or_map, size))
     result = fits.result()
-    masked = (result.ier == IMPROPER_INPUT) & fits.blank.reshape(problems.shape)
+    masked = (result.ier == IMPROPER_INPUT) & fits.zero_weighted.reshape(problems.shape)
     if not (result.success | masked).all():
         warnings.warn(summary(result.ier, result.success), RuntimeWarning, stacklevel=2)
     return result
 
 
 def _run(options: Options, vectorized: object) -> Run:
-    """Return the kind of run that a function takes."""
+    """Return a run of the kind that func needs."""
     if isinstance(options.func, CompiledResidual):
         return Compiled(options, options.func)
     return Vectorized(options) if vectorized else OneByOne(options)
@@ -232,7 +232,7 @@ def _check(func: object, dfun: object, nan_policy: str, vectorized: object) -> N
 
 @contextmanager
 def _shown(progress: object, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many fits are done, by a bar or by the user's function."""
+    """Report how many fits are done, by a bar or by the user's function."""
     if isinstance(progress, np.bool_):
         progress = bool(progress)
     if progress is True:
@@ -253,7 +253,7 @@ def _shown(progress: object, total: int) -> Iterator[Callable[[int], None]]:
 
 
 class _Progress:
-    """Calls the user's function when more fits are done than the last time."""
+    """Calls the user's function if more fits are done than at the last report."""
 
     def __init__(self, function: Callable[[int, int], object], total: int) -> None:
         self.function = function
@@ -267,4 +267,4 @@ class _Progress:
         try:
             self.function(done, self.total)
         except StopIteration:
-            raise Enough from None
+            raise StopRun from None

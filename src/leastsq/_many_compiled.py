@@ -1,4 +1,4 @@
-"""The third kind of run: compiled residuals, which are answered without Python."""
+"""The third kind of run: a compiled residual, which is called without Python."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -6,28 +6,28 @@ from typing import Any, Self
 import numpy as np
 
 from leastsq import _minpack
-from leastsq._checks import Vector, require_as_many
-from leastsq._compiled import CompiledResidual, Kind
+from leastsq._checks import Vector, require_enough_residuals
+from leastsq._compiled import Backend, CompiledResidual
 from leastsq._driver import Residual
 from leastsq._many_run import (
-    MOST_ERRORS,
-    WEIGHTS_AT_ONCE,
-    Enough,
+    MAX_ERRORS,
+    WEIGHTS_PER_READ,
     Options,
     Report,
     Results,
     Run,
+    StopRun,
 )
 from leastsq._problems import Tile
 
 __all__ = ["Compiled"]
 
 SLOTS = 64
-"""At most; blocks of small problems then stay in the L2 cache."""
+"""At most: the blocks of small problems then stay in the L2 cache."""
 
 
 class Compiled(Run):
-    """Compiled residuals: slots are filled, answered and resumed in one native call."""
+    """Calls a compiled residual: slots are filled, answered and resumed in one native call."""
 
     vectorized = False
     needs_python = False
@@ -37,8 +37,8 @@ class Compiled(Run):
         self.compiled = func
 
     @property
-    def kind(self) -> Kind:
-        return self.compiled.kind
+    def backend(self) -> Backend:
+        return self.compiled.backend
 
     @property
     def function(self) -> Residual:
@@ -46,29 +46,29 @@ class Compiled(Run):
         return function
 
     def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
-        choice = self.options
+        options = self.options
         args = super().arguments(tile, problem)
-        return self.kind.writable(args, choice.dfun, choice.transposed, len(tile.data))
+        return self.backend.writable_args(args, options.dfun, options.transposed, len(tile.data))
 
     def find_m(self, tile: Tile, part: Results, report: Report) -> int:
-        if self.kind.finds_m:
+        if self.backend.finds_m:
             return super().find_m(tile, part, report)
-        require_as_many(self.kind.m, self.options.n)
-        self.know_m(self.kind.m)
+        require_enough_residuals(self.backend.m, self.options.n)
+        self.set_m(self.backend.m)
         return 0
 
-    def know_m(self, m: int) -> None:
-        if self.kind.m not in (0, m):
-            raise ValueError(f"func returns {m} residuals, not m={self.kind.m}")
-        super().know_m(m)
+    def set_m(self, m: int) -> None:
+        if self.backend.m not in (0, m):
+            raise ValueError(f"func returns {m} residuals, not m={self.backend.m}")
+        super().set_m(m)
 
     def fit(self, tile: Tile, part: Results, report: Report) -> None:
-        total, choice = len(tile.flat), self.options
-        bound = self.kind.bind(
-            choice.n, choice.args, choice.dfun, choice.transposed, self.m, tile.data
+        total, options = len(tile.flat), self.options
+        bound = self.backend.bind(
+            options.n, options.args, options.dfun, options.transposed, self.m, tile.data
         )
-        batch = self.batch(min(self.affordable(SLOTS), total), part)
-        length = total if tile.weights is None else max(1, WEIGHTS_AT_ONCE // self.m)
+        batch = self.batch(min(self.slots_in_memory(SLOTS), total), part)
+        length = total if tile.weights is None else max(1, WEIGHTS_PER_READ // self.m)
         try:
             for first in range(0, total, length):
                 some = np.arange(first, min(first + length, total))
@@ -82,22 +82,22 @@ class Compiled(Run):
                     if failed >= 0:
                         self._keep_failure(tile, failed, *_minpack.failure(bound))
                     report(begun - active)
-        except Enough:
+        except StopRun:
             _minpack.batch_stop(batch)
             raise
 
-    def watched(self, look: Callable[[], None]) -> Self:
-        return self  # it reports often enough
+    def with_stop_checks(self, check_stop: Callable[[], None]) -> Self:
+        return self  # every 20 ms it returns to Python and reports
 
     def _keep_failure(self, tile: Tile, problem: int, value: int, x: Vector) -> None:
-        """Find out what a numba function raised, unless enough is known."""
-        if len(self.errors) >= MOST_ERRORS:
+        """Keep the exception that a numba function raised, unless there are too many already."""
+        if len(self.errors) >= MAX_ERRORS:
             return
-        choice = self.options
+        options = self.options
         args = super().arguments(tile, problem)
         try:
-            self.kind.explain(
-                value, x, args, self.m, choice.dfun, choice.transposed, len(tile.data)
+            self.backend.explain(
+                value, x, args, self.m, options.dfun, options.transposed, len(tile.data)
             )
         except Exception as error:
-            self.keep(tile, problem, error)
+            self.keep_error(tile, problem, error)

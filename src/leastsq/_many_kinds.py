@@ -1,4 +1,4 @@
-"""The two kinds of Python functions: those of one point, and vectorized ones."""
+"""The two kinds of runs that call Python functions: of one point, and vectorized."""
 
 import os
 from typing import Any
@@ -20,34 +20,37 @@ GLIBC = "CS_GNU_LIBC_VERSION" in getattr(os, "confstr_names", {}) and bool(
 )
 
 Slots = npt.NDArray[np.int32]
-Failed = npt.NDArray[np.bool_]
+Mask = npt.NDArray[np.bool_]
 
-ONE_POINT = 64
+ONE_BY_ONE_SLOTS = 64
 """Slots for functions of one point."""
-MOST_SLOTS = 1024
-MAPPED_BY_MALLOC = 16384
-"""Numbers that take a block for which malloc asks the system every time, unless told better."""
-KEPT_BY_MALLOC = 65536
-"""Numbers of a vectorized call where malloc keeps what is freed; more do not pay."""
+MAX_SLOTS = 1024
+"""Slots for vectorized functions."""
+MIN_MAPPED_ELEMENTS = 16384
+"""Doubles of the smallest block that malloc maps anew each time, by default."""
+MAX_KEPT_ELEMENTS = 65536
+"""Elements of an array in a vectorized call if malloc keeps freed memory; more gain nothing."""
 TEMPORARIES = 16
-"""Arrays of KEPT_BY_MALLOC numbers that a vectorized function may have at once."""
-GUARD = 1e4
-"""Relative errors by which a row of several may differ from the same alone."""
+"""Arrays of MAX_KEPT_ELEMENTS doubles that a vectorized function may have at once."""
+INDEPENDENCE_TOLERANCE = 1e4
+"""Machine epsilons by which a residual among others may differ from the same alone."""
 
 
 class OneByOne(PythonRun):
-    """Functions of one point, which finish a slot before the next."""
+    """Calls functions of one point; each problem is fitted to its end before the next."""
 
     vectorized = False
 
     def _slots(self) -> int:
-        return ONE_POINT
+        return ONE_BY_ONE_SLOTS
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        return active if self.first is None else self._begin_with_known(batch, tile, self.first)
+        if self.known_fvec is None:
+            return active
+        return self._begin_with_known(batch, tile, self.known_fvec)
 
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        for _, slots, problems in _minpack.batch_wanting(batch):
+        for _, slots, problems in _minpack.batch_requests(batch):
             for slot, problem in zip(slots.tolist(), problems.tolist(), strict=True):
                 self._finish(batch, tile, slot, problem)
                 done += 1
@@ -55,164 +58,167 @@ class OneByOne(PythonRun):
 
 
 class Vectorized(PythonRun):
-    """Functions of several points, which are those of several problems."""
+    """Calls vectorized functions, each time for several problems."""
 
     vectorized = True
     needs_python = False
-    numbers = MAPPED_BY_MALLOC
-    """That the arrays of a call may have."""
+    max_elements = MIN_MAPPED_ELEMENTS
+    """Of an array in a call."""
 
     def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
         return (*_rows_of(tile, np.array([problem])), *self.options.args)
 
     def _slots(self) -> int:
-        self.numbers = _keep_freed_memory()
-        return self._fitting(self.m)
+        self.max_elements = _keep_freed_memory()
+        return self._rows_per_call(self.m)
 
-    def _fitting(self, numbers: int) -> int:
-        """Return how many rows of so many numbers a call takes."""
-        return min(max(self.numbers // numbers, 8), MOST_SLOTS)
+    def _rows_per_call(self, length: int) -> int:
+        """Return how many rows of that length a call takes."""
+        return min(max(self.max_elements // length, 8), MAX_SLOTS)
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        if self.first is None or len(tile.flat) > 1:
+        if self.known_fvec is None or len(tile.flat) > 1:
             return active
-        return self._begin_with_known(batch, tile, self.first)
+        return self._begin_with_known(batch, tile, self.known_fvec)
 
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        wanting = _minpack.batch_wanting(batch)
-        if not wanting:
+        requests = _minpack.batch_requests(batch)
+        if not requests:
             return
-        # What most of them want, and no more: calls are then full, as slots fall into step.
-        request, slots, problems = max(wanting, key=lambda wanted: len(wanted[1]))
-        if len(wanting) == len(slots) == 1:
+        # Only the most frequent request: slots then come to make the same one, and calls are full.
+        request, slots, problems = max(requests, key=lambda one: len(one[1]))
+        if len(requests) == len(slots) == 1:
             self._finish(batch, tile, int(slots[0]), int(problems[0]))
             return
-        most = self._fitting(self.m * (self.options.n if request == Request.JACOBIAN else 1))
+        most = self._rows_per_call(self.m * (self.options.n if request == Request.JACOBIAN else 1))
         for first in range(0, len(slots), most):
             part = slice(first, first + most)
-            self._answer_some(_Asked(batch, tile, slots[part], problems[part]), request)
+            self._answer_some(_SlotGroup(batch, tile, slots[part], problems[part]), request)
 
-    def _answer_some(self, asked: "_Asked", request: int) -> None:
-        """Answer slots that want the same."""
+    def _answer_some(self, group: "_SlotGroup", request: int) -> None:
+        """Answer slots that have made the same request."""
         columns = range(self.options.n) if request == Request.DIFFERENCES else (-1,)
         for column in columns:
-            if self._answer_at_once(asked, request, column):
+            if self._answer_at_once(group, request, column):
                 continue
-            failed = self._answer_singly(asked, request, column)
+            failed = self._answer_singly(group, request, column)
             if failed.all():
                 return
             if failed.any():
-                asked = asked.some(~failed)
+                group = group.subset(~failed)
 
-    def _answer_at_once(self, asked: "_Asked", request: int, column: int) -> bool:
-        """Answer slots by one call; return whether that went well."""
-        unproved = not self.proved and len(asked.slots) > 1
-        first, self.first = self.first, None  # of the first block: known at this point alone
+    def _answer_at_once(self, group: "_SlotGroup", request: int, column: int) -> bool:
+        """Answer slots by one call; return whether it succeeded."""
+        unchecked = not self.independence_checked and len(group.slots) > 1
+        # It serves the first call only, which has problem 0 at x0.
+        known_fvec, self.known_fvec = self.known_fvec, None
         try:
-            result = self._call(asked, request, column)
-        except Exception:  # of which slot, is to be found out
+            result = self._call(group, request, column)
+        except Exception:  # single calls will tell which slot it belongs to
             return False
         try:
-            self._put(asked, result, request, column)
+            self._put(group, result, request, column)
         except RefusedNanError:
             raise
         except Exception:
-            if unproved and not self.later and not self._takes_two(asked, request, column):
+            is_first = unchecked and not self.follows_others
+            if is_first and not self._accepts_two(group, request, column):
                 raise
             return False
-        if unproved and request == Request.RESIDUAL:
-            self._prove(asked, np.asarray(result), first)
+        if unchecked and request == Request.RESIDUAL:
+            self._check_independence(group, np.asarray(result), known_fvec)
         return True
 
-    def _takes_two(self, asked: "_Asked", request: int, column: int) -> bool:
-        """Return whether a result of a wrong shape is a problem's own affair, not the call's."""
+    def _accepts_two(self, group: "_SlotGroup", request: int, column: int) -> bool:
+        """Return whether a result of wrong shape is the fault of some problem, not of func."""
         try:
-            return self._attempt(asked.some(slice(2)), request, column) is None
+            return self._try_again(group.subset(slice(2)), request, column) is None
         except RefusedNanError:
             return True
 
-    def _prove(
-        self, asked: "_Asked", rows: npt.NDArray[Any], first: Vector | None
+    def _check_independence(
+        self, group: "_SlotGroup", rows: npt.NDArray[Any], known_fvec: Vector | None
     ) -> None:
-        """Refuse a function that mixes problems: evaluate one alone that is finite among others."""
+        """Refuse a function that mixes problems: compare one that is finite with the same alone."""
         finite = np.flatnonzero(np.isfinite(rows).all(axis=1))
         if len(finite) == 0:
             return
         i = int(finite[0])
-        alone = asked.some(slice(i, i + 1))
+        alone = group.subset(slice(i, i + 1))
         try:
-            if first is not None and alone.problems[0] == 0:
-                row = first
+            if known_fvec is not None and alone.problems[0] == 0:
+                row = known_fvec
             else:
                 row = np.asarray(self._call(alone, Request.RESIDUAL, -1))
-        except Exception:  # it will be asked again
+        except Exception:  # the next call is checked instead
             return
-        numbers = [row, alone.points(-1), *(part for part in alone.rows if part.dtype.kind == "f")]
-        scale = max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0)) for part in numbers)
+        arrays = [row, alone.points(-1), *(part for part in alone.rows if part.dtype.kind == "f")]
+        scale = max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0)) for part in arrays)
         eps = np.finfo(rows.dtype if rows.dtype.kind == "f" else np.float64).eps
-        if not np.allclose(rows[i], row, rtol=0.0, atol=GUARD * float(eps) * scale):
-            place = self.place(asked.tile, int(alone.problems[0]))
+        tolerance = INDEPENDENCE_TOLERANCE * float(eps) * scale
+        if not np.allclose(rows[i], row, rtol=0.0, atol=tolerance):
+            index = self.index_of(group.tile, int(alone.problems[0]))
             raise ValueError(
-                f"func gives problem {place} other residuals among others than alone: one of "
+                f"func gives problem {index} other residuals among others than alone: one of "
                 "several problems must not depend on the rest (reductions over samples are along "
                 "axis=-1)"
             )
-        self.proved = True
+        self.independence_checked = True
 
-    def _answer_singly(self, asked: "_Asked", request: int, column: int) -> Failed:
-        """Answer slots one by one; those that raise alone fail. Return which."""
-        failed = np.zeros(len(asked.slots), np.bool_)
-        for i in range(len(asked.slots)):
-            alone = asked.some(slice(i, i + 1))
-            error = self._attempt(alone, request, column)
+    def _answer_singly(self, group: "_SlotGroup", request: int, column: int) -> Mask:
+        """Answer slots one by one; return which of them raise, and have failed."""
+        failed = np.zeros(len(group.slots), np.bool_)
+        for i in range(len(group.slots)):
+            alone = group.subset(slice(i, i + 1))
+            error = self._try_again(alone, request, column)
             if error is not None:
-                self.keep(asked.tile, int(alone.problems[0]), error)
-                _minpack.batch_fail(asked.batch, int(alone.slots[0]))
+                self.keep_error(group.tile, int(alone.problems[0]), error)
+                _minpack.batch_fail(group.batch, int(alone.slots[0]))
                 failed[i] = True
         return failed
 
-    def _attempt(self, asked: "_Asked", request: int, column: int) -> Exception | None:
-        """Answer some slots again; return what stands in the way."""
+    def _try_again(self, group: "_SlotGroup", request: int, column: int) -> Exception | None:
+        """Answer some slots again; return the exception, if there is one."""
         try:
-            result = self._call(asked, request, column)
+            result = self._call(group, request, column)
         except Exception as error:  # a RefusedNanError here is another run's, inside func
             return error
         try:
-            self._put(asked, result, request, column)
+            self._put(group, result, request, column)
         except RefusedNanError:
             raise
         except Exception as error:
             return error
         return None
 
-    def _call(self, asked: "_Asked", request: int, column: int) -> Any:  # noqa: ANN401
+    def _call(self, group: "_SlotGroup", request: int, column: int) -> Any:  # noqa: ANN401
         function = self.options.dfun if request == Request.JACOBIAN else self.options.func
-        return function(asked.points(column), *asked.rows, *self.options.args)  # type: ignore[misc]
+        return function(group.points(column), *group.rows, *self.options.args)  # type: ignore[misc]
 
-    def _put(self, asked: "_Asked", result: object, request: int, column: int) -> None:
+    def _put(self, group: "_SlotGroup", result: object, request: int, column: int) -> None:
         if request == Request.JACOBIAN:
             _minpack.batch_put_jacobian(
-                asked.batch, asked.slots, result, self.options.transposed
+                group.batch, group.slots, result, self.options.transposed
             )
         else:
-            refused = _minpack.batch_put(asked.batch, asked.slots, column, result)
-            self.refuse_nan(asked.tile, refused)
+            refused = _minpack.batch_put(group.batch, group.slots, column, result)
+            self.refuse_nan(group.tile, refused)
 
 
-class _Asked:
-    """Slots that want the same, with their points and their rows of the data."""
+class _SlotGroup:
+    """Slots that have made the same request, with their points and their rows of the data."""
 
     def __init__(self, batch: object, tile: Tile, slots: Slots, problems: Index) -> None:
         self.batch, self.tile, self.slots, self.problems = batch, tile, slots, problems
         self.rows = _rows_of(tile, problems)
         self._points, self._stepped = _minpack.batch_points(batch, slots)
 
-    def some(self, part: slice | Failed) -> "_Asked":
+    def subset(self, part: slice | Mask) -> "_SlotGroup":
         """Return some of the slots."""
-        return _Asked(self.batch, self.tile, self.slots[part], self.problems[part])
+        return _SlotGroup(self.batch, self.tile, self.slots[part], self.problems[part])
 
     def points(self, column: int) -> Vector:
-        """Return p, shape (N, S, 1), fresh; for a column of the difference Jacobian, or -1."""
+        """Return a new p, shape (N, S, 1), with a step for a column of a difference Jacobian."""
         p = self._points.copy()
         if column >= 0:
             p[column, :, 0] = self._stepped[column]
@@ -224,12 +230,12 @@ def _rows_of(tile: Tile, problems: Index) -> tuple[npt.NDArray[Any], ...]:
 
 
 def _keep_freed_memory() -> int:
-    """Have malloc keep the memory of temporaries; return how many numbers they may have.
+    """Make malloc keep the memory of temporaries; return how many elements they may have.
 
-    glibc asks the system for every block above a threshold, and gives it back: each operation of
+    glibc maps every block above a threshold, and unmaps it when it is freed: each operation of
     NumPy then waits for new pages. The threshold rises to the largest block that has been freed.
     """
     if not GLIBC:
-        return MAPPED_BY_MALLOC
-    np.empty(TEMPORARIES * KEPT_BY_MALLOC)
-    return KEPT_BY_MALLOC
+        return MIN_MAPPED_ELEMENTS
+    np.empty(TEMPORARIES * MAX_KEPT_ELEMENTS)
+    return MAX_KEPT_ELEMENTS

@@ -1,4 +1,4 @@
-"""Threads and processes of our own, for the tasks of leastsq_many."""
+"""The pools of threads and of processes for the tasks of leastsq_many."""
 
 import contextvars
 import multiprocessing
@@ -12,18 +12,18 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import BaseContext
 from typing import Any, Self
 
-from leastsq._many_fits import Done, Task
-from leastsq._many_run import Enough
-from leastsq._many_workers import finish
+from leastsq._many_fits import Task, TaskResult
+from leastsq._many_run import StopRun
+from leastsq._many_workers import fit_remotely
 
 __all__ = ["Processes", "Threads"]
 
-PATIENCE = 0.5
-"""Seconds that an executor has to notice the end of its processes."""
+SHUTDOWN_SECONDS = 0.5
+"""Seconds that an executor is given to notice that its processes have ended."""
 
 
 class Threads:
-    """Threads, for functions in which Python is not needed most of the time."""
+    """Threads, for runs that do not hold the GIL most of the time."""
 
     def __init__(self, count: int) -> None:
         self.executor = ThreadPoolExecutor(count, "leastsq_many")
@@ -37,7 +37,7 @@ class Threads:
         self.stop()
         self.executor.shutdown(cancel_futures=True)
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, task: Task) -> Future[TaskResult]:
         return self.executor.submit(contextvars.copy_context().run, self._fit, task)
 
     def done(self, task: Task) -> int:
@@ -46,30 +46,30 @@ class Threads:
     def stop(self) -> None:
         self.stopped.set()
 
-    def _fit(self, task: Task) -> Done:
+    def _fit(self, task: Task) -> TaskResult:
         place = int(task.tile.flat[0])
 
         def report(done: int) -> None:
             self.counts[place] = done
-            self._look()
+            self._check_stop()
 
-        return task.fit_apart(report, self._look)
+        return task.fit_copy(report, self._check_stop)
 
-    def _look(self) -> None:
+    def _check_stop(self) -> None:
         if self.stopped.is_set():
-            raise Enough
+            raise StopRun
 
 
 class Processes:
-    """Processes, for functions of one point.
+    """Processes, for Python functions of one point.
 
-    Tasks are pickled here: an executor whose processes are killed while its own thread meets an
-    error in pickling can wait for itself (Python 3.12).
+    Tasks are pickled here: an executor whose processes are killed while pickling fails in its own
+    thread can deadlock (Python 3.12).
     """
 
     def __init__(self, count: int) -> None:
-        most = 61 if sys.platform == "win32" else count  # the system's limit
-        self.executor = ProcessPoolExecutor(min(count, most), _context(), _prepare)
+        limit = 61 if sys.platform == "win32" else count  # that of Windows
+        self.executor = ProcessPoolExecutor(min(count, limit), _context(), _initialize)
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +86,8 @@ class Processes:
             self.stop()
         self.executor.shutdown(cancel_futures=True)
 
-    def submit(self, task: Task) -> Future[Done]:
-        return self.executor.submit(_finish, pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
+    def submit(self, task: Task) -> Future[TaskResult]:
+        return self.executor.submit(_fit_pickled, pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
 
     def done(self, task: Task) -> int:
         return 0
@@ -98,13 +98,13 @@ class Processes:
             process.kill()
         manager = inner._executor_manager_thread
         if manager is not None:
-            manager.join(PATIENCE)
-            if manager.is_alive():  # sending what no process reads (Python 3.11.2)
+            manager.join(SHUTDOWN_SECONDS)
+            if manager.is_alive():  # blocked, as no process reads what it sends (Python 3.11.2)
                 inner._call_queue._reader.close()
 
 
 def _context() -> BaseContext:
-    """Return how processes start: from one that has us loaded, where there is such."""
+    """Return the start method: forkserver with leastsq preloaded, or spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver
@@ -116,12 +116,12 @@ def _context() -> BaseContext:
     return context
 
 
-def _finish(pickled: bytes) -> Done:
-    return finish(pickle.loads(pickled))  # noqa: S301  (ours)
+def _fit_pickled(pickled: bytes) -> TaskResult:
+    return fit_remotely(pickle.loads(pickled))  # noqa: S301  (pickled by submit)
 
 
-def _prepare() -> None:
-    """Leave Ctrl-C, which a terminal sends to all, to the parent, and end with it."""
+def _initialize() -> None:
+    """Ignore Ctrl-C, which a terminal sends to all processes, and end with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -13,34 +13,34 @@ import numpy.typing as npt
 from leastsq import _minpack
 from leastsq._checks import Vector
 from leastsq._driver import Residual
-from leastsq._many_run import Enough, Report, Results, Run
+from leastsq._many_run import Report, Results, Run, StopRun
 from leastsq._problems import Tile
 
 __all__ = ["PythonRun"]
 
 
 class PythonRun(Run):
-    """What both kinds of them have in common."""
+    """What both kinds of such runs have in common."""
 
     @abstractmethod
     def _slots(self) -> int:
-        """Return how many problems are in work together."""
+        """Return how many problems are fitted together."""
 
     @abstractmethod
     def _answer(self, batch: object, tile: Tile, done: int, report: Report) -> None:
-        """Answer slots, some at least."""
+        """Answer the requests of some slots, at least of one."""
 
     def _begin(self, batch: object, tile: Tile, active: int) -> int:
-        """Look at slots that have been filled; return how many are still in use."""
+        """Do what is needed after slots have been filled; return how many are in use then."""
         return active
 
     def fit(self, tile: Tile, part: Results, report: Report) -> None:
-        """Take a tile's problems into the slots, one after the other, until all have ended.
+        """Start a tile's problems as slots become free, until all have ended; m is known.
 
-        m is known. Enough leaves what there is.
+        After a StopRun part has the results so far.
         """
         begun, active, total = 0, 0, len(tile.flat)
-        slots = min(self.affordable(self._slots()), total)
+        slots = min(self.slots_in_memory(self._slots()), total)
         batch = self.batch(slots, part)
         try:
             while begun < total or active > 0:
@@ -53,44 +53,44 @@ class PythonRun(Run):
                 self._answer(batch, tile, begun - active, report)
                 active = _minpack.batch_advance(batch)
                 report(begun - active)
-        except Enough:
+        except StopRun:
             _minpack.batch_stop(batch)
             raise
-        self.first = None
+        self.known_fvec = None
 
-    def watched(self, look: Callable[[], None]) -> Self:
-        """Return a run that looks for a stop before every call of a user's function."""
+    def with_stop_checks(self, check_stop: Callable[[], None]) -> Self:
+        """Return a run that calls check_stop before every call of a user's function."""
 
         def watch(function: Residual) -> Residual:
             @functools.wraps(function)
             def called(*args: Any) -> npt.ArrayLike:
-                look()
+                check_stop()
                 return function(*args)
 
             return called
 
-        run, choice = copy.copy(self), self.options
-        dfun = None if choice.dfun is None else watch(choice.dfun)
-        run.options = replace(choice, func=watch(choice.func), dfun=dfun)
+        run, options = copy.copy(self), self.options
+        dfun = None if options.dfun is None else watch(options.dfun)
+        run.options = replace(options, func=watch(options.func), dfun=dfun)
         return run
 
     def _begin_with_known(self, batch: object, tile: Tile, fvec: Vector) -> int:
-        """Hand over the residual that m was found by, so that it is evaluated once."""
-        self.first = None
-        ((_, slots, _),) = _minpack.batch_wanting(batch)
+        """Use the residual from which m was determined, so that it is evaluated once."""
+        self.known_fvec = None
+        ((_, slots, _),) = _minpack.batch_requests(batch)
         self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
         return _minpack.batch_advance(batch)
 
     def _finish(self, batch: object, tile: Tile, slot: int, problem: int) -> None:
-        """Answer a slot alone until its solve has ended."""
-        choice = self.options
+        """Answer and resume one slot until its solve ends."""
+        options = self.options
         args = self.arguments(tile, problem)
         try:
-            refused = _minpack.batch_call(
-                batch, slot, choice.func, args, choice.dfun, choice.transposed, self.vectorized
+            refused = _minpack.batch_finish(
+                batch, slot, options.func, args, options.dfun, options.transposed, self.vectorized
             )
         except Exception as error:
-            self.keep(tile, problem, error)
+            self.keep_error(tile, problem, error)
             _minpack.batch_fail(batch, slot)
         else:
             self.refuse_nan(tile, refused)

@@ -1,8 +1,7 @@
-"""How leastsq_many fits the problems of a tile: they go through the slots of a batch to their ends.
+"""How leastsq_many fits the problems of a tile: each occupies a slot of a batch until it ends.
 
-The batch, _batch.c, says which slots want a residual or a Jacobian, and resumes them; how they are
-answered is the business of the kinds of run: _many_python.py, _many_kinds.py, _many_compiled.py.
-A run can be sent elsewhere.
+The batch, _batch.c, lists the slots' requests and resumes the slots. Requests are answered by the
+kinds of run: _many_python.py, _many_kinds.py, _many_compiled.py. A run can be pickled, for workers.
 """
 
 import contextlib
@@ -19,23 +18,23 @@ import numpy.typing as npt
 
 from leastsq import _minpack
 from leastsq._checks import Vector
-from leastsq._driver import Numbers, Residual
+from leastsq._driver import Residual, SolveSettings
 from leastsq._outcome import IMPROPER_INPUT, STOPPED, UNFINISHED
 from leastsq._problems import Index, Tile
 
 __all__ = [
-    "MOST_ERRORS", "WEIGHTS_AT_ONCE", "Enough", "Options", "RefusedNanError", "Report",
-    "Results", "Run",
+    "MAX_ERRORS", "WEIGHTS_PER_READ", "Options", "RefusedNanError", "Report", "Results", "Run",
+    "StopRun",
 ]  # fmt: skip
 
 Report = Callable[[int], None]
-"""Gets the number of fits done; raises Enough where that is wished."""
+"""Gets the number of fits done; raises StopRun to stop the run."""
 
-MOST_ERRORS = 100
-MOST_BYTES = 64_000_000
-WEIGHTS_AT_ONCE = 1_000_000
-"""That are read together, whatever their type."""
-OMIT = 1  # of nan_policy
+MAX_ERRORS = 100
+MAX_BYTES = 64_000_000
+WEIGHTS_PER_READ = 1_000_000
+"""Weights that are converted to doubles together."""
+OMIT = 1  # nan_policy, as in _batch.h
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,12 @@ class Options:
     """A function, or a CompiledResidual."""
     dfun: Residual | None
     analytic: bool
-    """Whether Jacobians are the user's, dfun's or the function's own."""
+    """Whether dfun, or a compiled func, computes Jacobians."""
     args: tuple[Any, ...]
     transposed: bool
     nan_policy: int
     cov: bool
-    numbers: Numbers
+    settings: SolveSettings
     epsfcn: float | None
     n: int
     shape: tuple[int, ...]
@@ -61,7 +60,7 @@ class Options:
 
 
 class Results:
-    """Arrays with a row a problem; what nothing is known of is NaN, not run, or x0."""
+    """Arrays with a row for each problem; before a fit they have x0, NaN, zeros and ier -2."""
 
     def __init__(self, x: Vector, cov: bool) -> None:
         count, n = x.shape
@@ -90,7 +89,7 @@ class Results:
         return some
 
     def store(self, places: Index, part: "Results") -> None:
-        """Take those of some problems."""
+        """Store the results of some problems."""
         for whole, some in zip(self.arrays(), part.arrays(), strict=True):
             if whole is not None and some is not None:
                 whole[places] = some
@@ -102,57 +101,57 @@ class Run(ABC):
     vectorized: bool
     """Whether functions take several points at once."""
     needs_python = True
-    """Whether an evaluation needs Python all the time; a vectorized or compiled one does not."""
+    """Whether the GIL is held during most of a fit: not if func is vectorized or compiled."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.m = 0
         self.epsfcn = options.epsfcn
         self.errors: dict[int | tuple[int, ...], Exception] = {}
-        self.first: Vector | None = None
-        """Residual of the first problem of the next tile, if m was found by it."""
-        self.proved = False
-        """Whether func has been seen to keep problems apart."""
-        self.later = False
-        """Whether other tasks' problems come before: a wrong shape is then a fit's own affair."""
+        self.known_fvec: Vector | None = None
+        """Residual at x0 of the next tile's first problem, if m was determined by it."""
+        self.independence_checked = False
+        """Whether a vectorized func has been found not to mix problems."""
+        self.follows_others = False
+        """Whether other tasks have problems before: a wrong shape is then the error of a fit."""
         self.errstate: Mapping[str, Any] = {}
-        """NumPy's of the caller, for where it does not hold by itself."""
+        """The caller's numpy.geterr(), for processes and threads."""
 
     @abstractmethod
     def fit(self, tile: Tile, part: Results, report: Report) -> None:
-        """Fit a tile's problems, m being known. Enough leaves what there is."""
+        """Fit a tile's problems; m is known. After a StopRun part has the results so far."""
 
     @abstractmethod
-    def watched(self, look: Callable[[], None]) -> Self:
-        """Return a run that looks for a stop often enough: where it reports, or more often."""
+    def with_stop_checks(self, check_stop: Callable[[], None]) -> Self:
+        """Return a run that calls check_stop often enough, unless its reports are often enough."""
 
     @property
     def function(self) -> Residual:
-        """What Python calls."""
+        """The function that is called from Python."""
         function: Residual = self.options.func
         return function
 
     def arguments(self, tile: Tile, problem: int) -> tuple[Any, ...]:
-        """Return what func gets of a problem alone after p."""
+        """Return the arguments of func after p, for one problem."""
         return (*[rows.one(problem) for rows in tile.data], *self.options.args)
 
-    def for_a_task(self) -> Self:
-        """Return a run for some of the problems; those that follow are later."""
+    def for_task(self) -> Self:
+        """Return a run for one task; the tasks after it have others before them."""
         run = copy.copy(self)
         run.errors = {}
-        run.errstate = {  # a callback stays here
+        run.errstate = {  # the functions of errcall stay in this process
             kind: "warn" if how in ("call", "log") else how for kind, how in np.geterr().items()
         }
-        self.first, self.later = None, True
+        self.known_fvec, self.follows_others = None, True
         return run
 
-    def affordable(self, slots: int) -> int:
-        """Return so many slots, or as many as have room in 64 MB."""
+    def slots_in_memory(self, slots: int) -> int:
+        """Return the number of slots, or how many of them fit in MAX_BYTES."""
         m, n = self.m, self.options.n
-        return max(1, min(slots, MOST_BYTES // (8 * (m * n + 3 * m + 7 * n + 19))))
+        return max(1, min(slots, MAX_BYTES // (8 * (m * n + 3 * m + 7 * n + 19))))
 
     def batch(self, slots: int, part: Results) -> object:
-        ftol, xtol, gtol, limit, factor, scale = self.options.numbers
+        ftol, xtol, gtol, limit, factor, scale = self.options.settings
         policy, weighted = self.options.nan_policy, self.options.weights_shape is not None
         return _minpack.batch(
             slots, self.m, self.options.n, self.options.analytic,
@@ -161,10 +160,7 @@ class Run(ABC):
         )  # fmt: skip
 
     def find_m(self, tile: Tile, part: Results, report: Report) -> int:
-        """Evaluate problems until one has a residual; return how many before it have ended.
-
-        That one becomes the first problem to fit.
-        """
+        """Evaluate problems until one has a residual; return how many have ended before it."""
         for problem in self._weighted(tile, part):
             raised: list[Exception] = []
 
@@ -185,23 +181,23 @@ class Run(ABC):
             except Exception as error:
                 if not raised:
                     raise
-                self.keep(tile, problem, error)
+                self.keep_error(tile, problem, error)
                 part.ier[problem], part.nfev[problem] = STOPPED, 1
                 report(problem + 1)
                 continue
-            self.know_m(fvec.size)
+            self.set_m(fvec.size)
             self.epsfcn = relative if self.epsfcn is None else self.epsfcn
-            self.first = fvec
+            self.known_fvec = fvec
             return problem
         return len(tile.flat)
 
     def _weighted(self, tile: Tile, part: Results) -> Iterator[int]:
-        """Go through the problems that can be evaluated with their weights; the others end."""
+        """Yield the problems with valid weights and enough samples; the others end."""
         total = len(tile.flat)
         if tile.weights is None:
             yield from range(total)
             return
-        length = max(1, WEIGHTS_AT_ONCE // max(1, tile.weights.array.shape[-1]))
+        length = max(1, WEIGHTS_PER_READ // max(1, tile.weights.array.shape[-1]))
         for first in range(0, total, length):
             some = np.arange(first, min(first + length, total))
             weights = tile.weights.all_of(some)
@@ -212,7 +208,7 @@ class Run(ABC):
             part.ier[some[~proper]] = IMPROPER_INPUT
             yield from some[proper].tolist()
 
-    def know_m(self, m: int) -> None:
+    def set_m(self, m: int) -> None:
         shape = self.options.weights_shape
         if shape is not None and shape[-1] != m:
             raise ValueError(
@@ -221,12 +217,12 @@ class Run(ABC):
             )
         self.m = m
 
-    def keep(self, tile: Tile, problem: int, error: Exception) -> None:
-        """Remember a copy of an exception, if there are not too many already."""
-        if len(self.errors) < MOST_ERRORS:
-            self.errors[self.place(tile, problem)] = _portable(error)
+    def keep_error(self, tile: Tile, problem: int, error: Exception) -> None:
+        """Keep a copy of an exception, if there are less than MAX_ERRORS."""
+        if len(self.errors) < MAX_ERRORS:
+            self.errors[self.index_of(tile, problem)] = _picklable_copy(error)
 
-    def place(self, tile: Tile, problem: int) -> int | tuple[int, ...]:
+    def index_of(self, tile: Tile, problem: int) -> int | tuple[int, ...]:
         flat = int(tile.flat[problem])
         if len(self.options.shape) == 1:
             return flat
@@ -234,30 +230,30 @@ class Run(ABC):
 
     def refuse_nan(self, tile: Tile, problem: int) -> None:
         if problem >= 0:
-            place = self.place(tile, problem)
+            index = self.index_of(tile, problem)
             raise RefusedNanError(
-                f"the residual of problem {place} has a NaN at x0, and nan_policy is 'raise'"
+                f"the residual of problem {index} has a NaN at x0, and nan_policy is 'raise'"
             )
 
 
-class Enough(BaseException):
-    """Progress, or an interrupt, has asked to stop; no exception of a function."""
+class StopRun(BaseException):
+    """Stops a run: raised for progress or by a pool, never by a user's function."""
 
 
 class RefusedNanError(ValueError):
-    """A residual at x0 is NaN where nan_policy is raise."""
+    """A residual at x0 has a NaN, and nan_policy is "raise"."""
 
 
-def _portable(error: Exception) -> Exception:
-    """Return a copy of an exception whose traceback is a note; or RuntimeError, if it has none."""
-    text = f"{type(error).__name__}, whose text cannot be had"  # whatever its class does to it
+def _picklable_copy(error: Exception) -> Exception:
+    """Return a copy of an exception, its traceback a note; if it cannot be pickled RuntimeError."""
+    text = f"{type(error).__name__}, whose text cannot be had"  # its __str__ may raise
     with contextlib.suppress(Exception):
         text = "".join(traceback.format_exception(error))
     with contextlib.suppress(Exception):
-        twin = pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
-        if type(twin) is type(error):
-            twin.add_note(text)
-            return twin
+        copied = pickle.loads(pickle.dumps(error))  # noqa: S301  (pickled here)
+        if type(copied) is type(error):
+            copied.add_note(text)
+            return copied
     lines = traceback.format_exception_only(type(error), None)
     with contextlib.suppress(Exception):
         lines = traceback.format_exception_only(error)

@@ -1,7 +1,7 @@
-"""Who fits the tasks of leastsq_many: this thread in turn, threads or processes of ours, or others.
+"""How the tasks of leastsq_many are distributed: serially here, to a pool, or through a user's map.
 
-Each of them goes through the tasks in order, some of which are in flight together, and yields what
-has become of them, a list at a time. Enough, from progress, ends it with what there is.
+Each way is a generator that goes through the tasks in order, with some of them in flight together,
+and yields lists of results. A StopRun, from progress, ends it with the results so far.
 """
 
 import contextlib
@@ -18,34 +18,34 @@ from typing import TYPE_CHECKING, Protocol, Self, SupportsIndex
 import numpy as np
 
 from leastsq._checks import as_c_int
-from leastsq._many_fits import Cut, Done, Fits, Task
-from leastsq._many_run import Enough, Run
-from leastsq._workers import Workers, mapped
+from leastsq._many_fits import Chunking, Fits, Task, TaskResult
+from leastsq._many_run import Run, StopRun
+from leastsq._workers import Workers, checked_map
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["ended", "finish", "sent", "team_of"]
+__all__ = ["collect", "fit_remotely", "resolve_workers", "run_tasks"]
 
-Lists = Generator[list[tuple[Task, Done]], None, None]
-Flight = deque[tuple[Task, "Future[Done]"]]
+ResultLists = Generator[list[tuple[Task, TaskResult]], None, None]
+InFlight = deque[tuple[Task, "Future[TaskResult]"]]
 
-TASKS = 32
-"""That are sent, where that is enough for all workers and not too much memory."""
-MOST_TASKS = 2 * TASKS
-"""In flight together, unless a pool of ours has more workers."""
-MOST_BYTES = 64_000_000
-"""In flight together, results counted."""
-LEAST_WITHOUT_PYTHON = 1024
-"""Fits of a task below which a vectorized call has fewer rows than pay."""
-TASKS_A_WORKER = 8
-"""So that none waits long for the last."""
-BETWEEN_REPORTS = 0.1
-"""Seconds after which progress is told while a task goes on."""
+TARGET_TASKS = 32
+"""Tasks to aim at, if these are enough for all workers and fit in MAX_BYTES."""
+MAX_TASKS = 2 * TARGET_TASKS
+"""Tasks in flight together, unless a pool has more workers."""
+MAX_BYTES = 64_000_000
+"""Data and results of the tasks in flight together."""
+MIN_TASK_WITHOUT_PYTHON = 1024
+"""Fits of a task; with fewer, vectorized calls have too few rows."""
+TASKS_PER_WORKER = 8
+"""At least, so that workers do not wait long for the last task."""
+REPORT_SECONDS = 0.1
+"""Seconds between reports of progress while a task is waited for."""
 
 
-def team_of(workers: SupportsIndex | Workers) -> int | Workers:
-    """Return what workers stands for: how many, or a map."""
+def resolve_workers(workers: SupportsIndex | Workers) -> int | Workers:
+    """Return the number of workers, or the map, that the argument workers means."""
     if callable(workers):
         return workers
     if not hasattr(workers, "__index__"):
@@ -60,36 +60,36 @@ def team_of(workers: SupportsIndex | Workers) -> int | Workers:
     return count
 
 
-def sent(fits: Fits, team: int | Workers, chunksize: int | None) -> Lists:
-    """Go through the tasks as workers and func have it."""
-    if team == 1 or fits.problems.count == 0:
-        return in_turn(fits)
-    if not isinstance(team, int):
-        return in_waves(fits, _cut(fits, chunksize, 1), team)
+def run_tasks(fits: Fits, workers: int | Workers, chunksize: int | None) -> ResultLists:
+    """Run all tasks in the way that workers and func determine."""
+    if workers == 1 or fits.problems.count == 0:
+        return run_serially(fits)
+    if not isinstance(workers, int):
+        return run_through_map(fits, _chunking(fits, chunksize, 1), workers)
     from leastsq import _many_pools  # multiprocessing takes a while to import
 
     threads = not fits.run.needs_python or not getattr(sys, "_is_gil_enabled", lambda: True)()
-    cut = _cut(fits, chunksize, team, sends=not threads)
-    team = min(team, math.ceil(fits.problems.count / cut.size))
+    chunking = _chunking(fits, chunksize, workers, sends=not threads)
+    count = min(workers, math.ceil(fits.problems.count / chunking.size))
     if threads:
-        return through(fits, cut, _many_pools.Threads(team), team)
-    _require_portable(fits.run, team)
-    return through(fits, cut, _many_pools.Processes(team), team)
+        return run_in_pool(fits, chunking, _many_pools.Threads(count), count)
+    _require_picklable(fits.run, count)
+    return run_in_pool(fits, chunking, _many_pools.Processes(count), count)
 
 
-def _cut(fits: Fits, chunksize: int | None, workers: int, sends: bool = True) -> Cut:
-    """Return tasks as the user wishes, or such that repay sending and that all have some of."""
+def _chunking(fits: Fits, chunksize: int | None, workers: int, sends: bool = True) -> Chunking:
+    """Return the chunksize given, or one with which tasks repay sending and occupy all workers."""
     if chunksize is not None:
-        return Cut(chunksize, even=False)
+        return Chunking(chunksize, even=False)
     count = fits.problems.count
-    least = min(1 if fits.run.needs_python else LEAST_WITHOUT_PYTHON, math.ceil(count / workers))
-    tasks = max(TASKS_A_WORKER * workers, TASKS if sends else 1)
-    most = MOST_BYTES // (max(workers + 1, TASKS if sends else 1) * fits.problems.bytes_each)
-    return Cut(max(1, min(max(least, math.ceil(count / tasks)), most)), even=True)
+    least = min(1 if fits.run.needs_python else MIN_TASK_WITHOUT_PYTHON, math.ceil(count / workers))
+    tasks = max(TASKS_PER_WORKER * workers, TARGET_TASKS if sends else 1)
+    most = MAX_BYTES // (max(workers + 1, TARGET_TASKS if sends else 1) * fits.problems.bytes_each)
+    return Chunking(max(1, min(max(least, math.ceil(count / tasks)), most)), even=True)
 
 
-def _require_portable(run: Run, workers: int) -> None:
-    """Refuse functions that other processes cannot have, before these are started."""
+def _require_picklable(run: Run, workers: int) -> None:
+    """Refuse functions that cannot be sent to other processes, before these are started."""
     hint = (
         f"workers={workers} sends func and args to other processes: functions must be those of a "
         "module, or go through the map of an engine that can send others (loky, Dask)"
@@ -105,9 +105,9 @@ def _require_portable(run: Run, workers: int) -> None:
         raise TypeError(f"{hint}; __main__ has no file here")
 
 
-def ended(fits: Fits, lists: Lists) -> None:
-    """Take what has become of all tasks, or of those up to a stop."""
-    with contextlib.closing(lists), contextlib.suppress(Enough):
+def collect(fits: Fits, lists: ResultLists) -> None:
+    """Store the results of all tasks, or of those before a stop."""
+    with contextlib.closing(lists), contextlib.suppress(StopRun):
         for some in lists:
             for task, done in some:
                 fits.take(task, done)
@@ -115,7 +115,7 @@ def ended(fits: Fits, lists: Lists) -> None:
                 return
 
 
-def in_turn(fits: Fits) -> Lists:
+def run_serially(fits: Fits) -> ResultLists:
     """Fit one task after the other here."""
     for task in fits.tasks(None):
         yield [(task, task.fit(lambda some: fits.report(fits.done + some)))]
@@ -123,41 +123,41 @@ def in_turn(fits: Fits) -> Lists:
     fits.report(fits.done)
 
 
-def in_waves(fits: Fits, cut: Cut, workers: Workers) -> Lists:
+def run_through_map(fits: Fits, chunking: Chunking, workers: Workers) -> ResultLists:
     """Send lists of tasks through the user's map."""
-    tasks = fits.tasks(cut)
-    while wave := list(islice(tasks, _in_flight(fits, cut))):
-        results = mapped(workers, finish, wave, "tasks")
-        yield [  # results come first in zip: it is asked whether there are too many
+    tasks = fits.tasks(chunking)
+    while wave := list(islice(tasks, _max_in_flight(fits, chunking))):
+        results = checked_map(workers, fit_remotely, wave, "tasks")
+        yield [  # results are first in zip, so that it asks for one too many, which is refused
             (task, _checked(task, done)) for done, task in zip(results, wave, strict=False)
         ]
         fits.report(fits.done)
     fits.report(fits.done)
 
 
-def finish(task: Task) -> Done:
+def fit_remotely(task: Task) -> TaskResult:
     """Fit a task in another thread or process."""
     with np.errstate(**task.run.errstate):
-        return task.fit_apart(lambda done: None)
+        return task.fit_copy(lambda done: None)
 
 
-def _checked(task: Task, done: object) -> Done:
-    """Refuse what is no result of this task."""
-    if not isinstance(done, Done):
+def _checked(task: Task, done: object) -> TaskResult:
+    """Refuse an object that is not the result of this task."""
+    if not isinstance(done, TaskResult):
         raise TypeError(f"workers must return what its function returns, not {done!r}")
     if (done.first, len(done.part.ier)) != (task.tile.flat[0], len(task.tile.flat)):
         raise ValueError("workers must return the results of tasks in their order")
     return done
 
 
-def _in_flight(fits: Fits, cut: Cut) -> int:
+def _max_in_flight(fits: Fits, chunking: Chunking) -> int:
     """Return how many tasks may be in memory together."""
-    each = cut.size * fits.problems.bytes_each + fits.problems.bytes_shared
-    return max(1, min(MOST_TASKS, MOST_BYTES // each))
+    each = chunking.size * fits.problems.bytes_each + fits.problems.bytes_shared
+    return max(1, min(MAX_TASKS, MAX_BYTES // each))
 
 
 class Pool(Protocol):
-    """Workers of our own, which end with the context."""
+    """A pool of threads or processes, which end with the context."""
 
     def __enter__(self) -> Self: ...
 
@@ -168,7 +168,7 @@ class Pool(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def submit(self, task: Task) -> "Future[Done]":
+    def submit(self, task: Task) -> "Future[TaskResult]":
         """Send a task."""
         ...
 
@@ -177,44 +177,44 @@ class Pool(Protocol):
         ...
 
     def stop(self) -> None:
-        """Have tasks in flight end as soon as they can, with what there is."""
+        """Make tasks in flight end as soon as they can, with the results so far."""
         ...
 
 
-def through(fits: Fits, cut: Cut, pool: Pool, workers: int) -> Lists:
-    """Keep some tasks in flight in a pool, one more than it has workers at least."""
-    flying: Flight = deque()
-    most = max(workers + 1, _in_flight(fits, cut))
+def run_in_pool(fits: Fits, chunking: Chunking, pool: Pool, workers: int) -> ResultLists:
+    """Keep some tasks in flight in a pool, at least one more than it has workers."""
+    in_flight: InFlight = deque()
+    most = max(workers + 1, _max_in_flight(fits, chunking))
 
     def report_all() -> None:
-        fits.report(fits.done + sum(pool.done(task) for task, _ in flying))
+        fits.report(fits.done + sum(pool.done(task) for task, _ in in_flight))
 
     with pool:
         try:
-            for task in fits.tasks(cut):
-                flying.append((task, pool.submit(task)))
-                if len(flying) == most:
-                    yield [_next(flying, report_all)]
-            while flying:
-                yield [_next(flying, report_all)]
+            for task in fits.tasks(chunking):
+                in_flight.append((task, pool.submit(task)))
+                if len(in_flight) == most:
+                    yield [_next(in_flight, report_all)]
+            while in_flight:
+                yield [_next(in_flight, report_all)]
             fits.report(fits.done)
-        except Enough:
+        except StopRun:
             pool.stop()
-            yield [(task, future.result()) for task, future in flying if _has_result(future)]
+            yield [(task, future.result()) for task, future in in_flight if _has_result(future)]
 
 
-def _next(flying: Flight, report: Callable[[], None]) -> tuple[Task, Done]:
+def _next(in_flight: InFlight, report: Callable[[], None]) -> tuple[Task, TaskResult]:
     """Wait for the task that was sent first."""
     from concurrent.futures import wait
 
-    task, future = flying[0]
+    task, future = in_flight[0]
     while not future.done():
         report()
-        wait([future], BETWEEN_REPORTS)
-    flying.popleft()
+        wait([future], REPORT_SECONDS)
+    in_flight.popleft()
     return task, future.result()
 
 
-def _has_result(future: "Future[Done]") -> bool:
-    """Return whether a task that was told to stop has come to an end of its own."""
+def _has_result(future: "Future[TaskResult]") -> bool:
+    """Wait for a task after a stop; return whether it has a result."""
     return not future.cancel() and future.exception() is None

@@ -4,16 +4,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_Array = npt.NDArray[np.float64]
-_Index = npt.NDArray[np.int32]
-_Problems = npt.NDArray[np.int64]
+_Doubles = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int32]
+_Int64s = npt.NDArray[np.int64]
 
 __pyx_capi__: dict[str, object]
 
-def fresh_vector(value: npt.ArrayLike, /) -> _Array: ...
+def fresh_vector(value: npt.ArrayLike, /) -> _Doubles: ...
 def solve(
     func: Callable[..., Any],
-    x: _Array,
+    x: _Doubles,
     args: tuple[Any, ...],
     dfun: Callable[..., Any] | None,
     transposed: bool,
@@ -22,15 +22,15 @@ def solve(
     gtol: float,
     maxfev: int,
     factor: float,
-    diag: _Array | None,
+    diag: _Doubles | None,
     epsfcn: float | None,
     /,
-) -> tuple[int, bool, int, int, _Array, _Array, _Index, _Array]: ...
+) -> tuple[int, bool, int, int, _Doubles, _Doubles, _Ints, _Doubles]: ...
 def first_residual(
-    func: object, x: _Array, args: tuple[Any, ...], vectorized: bool, /
-) -> tuple[_Array, float | None]: ...
+    func: object, x: _Doubles, args: tuple[Any, ...], vectorized: bool, /
+) -> tuple[_Doubles, float | None]: ...
 def begin(
-    x: _Array,
+    x: _Doubles,
     m: int,
     analytic: bool,
     ftol: float,
@@ -38,12 +38,12 @@ def begin(
     gtol: float,
     maxfev: int,
     factor: float,
-    diag: _Array | None,
+    diag: _Doubles | None,
     epsfcn: float | None,
     /,
 ) -> object: ...
 def status(solve: object, /) -> tuple[int, int, int, int, int]: ...
-def points(solve: object, /) -> _Array: ...
+def points(solve: object, /) -> _Doubles: ...
 def put(solve: object, j: int, result: object, /) -> int: ...
 def answer(
     solve: object,
@@ -56,27 +56,27 @@ def answer(
     /,
 ) -> int: ...
 def tell(solve: object, points: object, values: object, /) -> int | None: ...
-def current_point(solve: object, /) -> tuple[_Array, _Array, int, int]: ...
+def current_point(solve: object, /) -> tuple[_Doubles, _Doubles, int, int]: ...
 def results(
     solve: object, /
-) -> tuple[int, bool, int, int, _Array, _Array, _Array, _Index, _Array]: ...
-def save(solve: object, /) -> tuple[npt.NDArray[np.uint8], _Array | None]: ...
-def restore(block: npt.NDArray[np.uint8], factors: _Array | None, /) -> object | None: ...
+) -> tuple[int, bool, int, int, _Doubles, _Doubles, _Doubles, _Ints, _Doubles]: ...
+def save(solve: object, /) -> tuple[npt.NDArray[np.uint8], _Doubles | None]: ...
+def restore(block: npt.NDArray[np.uint8], factors: _Doubles | None, /) -> object | None: ...
 def bind(
     address: int,
     jacobian: bool,
     p: int,
     m: int,
-    tells_m: bool,
+    finds_m: bool,
     n: int,
     relative_error: float,
     functions: tuple[tuple[Any, ...], ...],
     args: tuple[Any, ...],
-    keep: object,
+    owner: object,
     /,
 ) -> object | None: ...
-def failure(compiled: object, /) -> tuple[int, _Array]: ...
-def capsule(capsule: object, /) -> tuple[int, str | None, int]: ...
+def failure(compiled: object, /) -> tuple[int, _Doubles]: ...
+def read_capsule(capsule: object, /) -> tuple[int, str | None, int]: ...
 def batch(
     slots: int,
     m: int,
@@ -84,21 +84,21 @@ def batch(
     analytic: bool,
     weighted: bool,
     nan_policy: int,
-    settings: tuple[float, float, float, int, float, _Array | None, float],
+    settings: tuple[float, float, float, int, float, _Doubles | None, float],
     results: tuple[npt.NDArray[Any] | None, ...],
     /,
 ) -> object: ...
 def batch_fill(
-    batch: object, problems: _Problems, x: _Array, weights: _Array | None, /
+    batch: object, problems: _Int64s, x: _Doubles, weights: _Doubles | None, /
 ) -> int: ...
-def batch_wanting(batch: object, /) -> list[tuple[int, _Index, _Problems]]: ...
-def batch_points(batch: object, slots: _Index, /) -> tuple[_Array, _Array]: ...
-def batch_put(batch: object, slots: _Index, column: int, result: object, /) -> int: ...
+def batch_requests(batch: object, /) -> list[tuple[int, _Ints, _Int64s]]: ...
+def batch_points(batch: object, slots: _Ints, /) -> tuple[_Doubles, _Doubles]: ...
+def batch_put(batch: object, slots: _Ints, column: int, result: object, /) -> int: ...
 def batch_put_jacobian(
-    batch: object, slots: _Index, result: object, transposed: bool, /
+    batch: object, slots: _Ints, result: object, transposed: bool, /
 ) -> None: ...
 def batch_fail(batch: object, slot: int, /) -> None: ...
-def batch_call(
+def batch_finish(
     batch: object,
     slot: int,
     func: Callable[..., Any],
@@ -114,12 +114,12 @@ def batch_run(
     next: int,
     end: int,
     first: int,
-    weights: _Array | None,
+    weights: _Doubles | None,
     /,
 ) -> tuple[int, int, int, int]: ...
 def batch_advance(batch: object, /) -> int: ...
 def batch_stop(batch: object, /) -> None: ...
-def covariance(fjac: _Array, ipvt: _Index, /) -> _Array | None: ...
+def covariance(fjac: _Doubles, ipvt: _Ints, /) -> _Doubles | None: ...
 def model_residual(
     f: Callable[..., Any],
     xdata: object,
@@ -128,30 +128,31 @@ def model_residual(
     p: npt.NDArray[Any],
     /,
 ) -> object: ...
-def whiten(triangle: _Array, rows: object, together: int, /) -> _Array: ...
+def whiten(triangle: _Doubles, rows: object, nrhs: int, /) -> _Doubles: ...
 def build_config() -> dict[str, str]: ...
-def enorm(x: _Array) -> float: ...
-def qrfac(a: _Array, pivot: int, ipvt: _Index, rdiag: _Array, acnorm: _Array) -> None: ...
+def instruction_set() -> str: ...
+def enorm(x: _Doubles) -> float: ...
+def qrfac(a: _Doubles, pivot: int, ipvt: _Ints, rdiag: _Doubles, acnorm: _Doubles) -> None: ...
 def qrsolv(
-    r: _Array, ipvt: _Index, diag: _Array, qtb: _Array, x: _Array, sdiag: _Array
+    r: _Doubles, ipvt: _Ints, diag: _Doubles, qtb: _Doubles, x: _Doubles, sdiag: _Doubles
 ) -> None: ...
 def lmpar(
-    r: _Array,
-    ipvt: _Index,
-    diag: _Array,
-    qtb: _Array,
+    r: _Doubles,
+    ipvt: _Ints,
+    diag: _Doubles,
+    qtb: _Doubles,
     delta: float,
     par: float,
-    x: _Array,
-    sdiag: _Array,
+    x: _Doubles,
+    sdiag: _Doubles,
 ) -> float: ...
-def covar(r: _Array, ipvt: _Index, tol: float) -> None: ...
+def covar(r: _Doubles, ipvt: _Ints, tol: float) -> None: ...
 def chkder(
-    x: _Array,
-    fvec: _Array,
-    fjac: _Array,
-    xp: _Array,
-    fvecp: _Array,
+    x: _Doubles,
+    fvec: _Doubles,
+    fjac: _Doubles,
+    xp: _Doubles,
+    fvecp: _Doubles,
     mode: int,
-    err: _Array,
+    err: _Doubles,
 ) -> None: ...

@@ -1,7 +1,7 @@
-/* The residual of curve_fit: a model less data, over the data's uncertainty.
+/* The residual of curve_fit: (model - data) / sigma.
  *
- * Where all arrays are contiguous doubles they are subtracted and multiplied here, to NumPy's bits;
- * all else is left to NumPy, with what it warns of. */
+ * Contiguous arrays of doubles are subtracted and multiplied here, to NumPy's bits. NumPy does the
+ * rest, and what it would warn of. */
 #include "_methods.h"
 #include "_results.h"
 
@@ -9,17 +9,18 @@
 #include <math.h>
 #include <string.h>
 
-/* LAPACK's, which solves with a triangular matrix, on columns. */
+/* LAPACK's dtrtrs: solves a triangular system for nrhs right-hand sides. */
 typedef void Dtrtrs(const char *uplo, const char *trans, const char *diag, const int *n,
                     const int *nrhs, const double *a, const int *lda, double *b, const int *ldb,
                     int *info);
 
-/* The beginning of SciPy's name for it, which tells the types of the arguments. */
+/* The beginning of the capsule's name in SciPy's cython_lapack, which is the function's
+ * signature. */
 static const char DTRTRS[] = "void (char *, char *, char *, int *, int *, ";
 
-/* The same for the case that is needed: a lower triangle by rows, to LAPACK an upper one,
- * transposed. */
-static void substitute(const char *Py_UNUSED(uplo), const char *Py_UNUSED(trans),
+/* dtrtrs for a row-major lower triangle, which is the only case that occurs without SciPy; to
+ * LAPACK it is the transpose of an upper one. */
+static void forward_substitution(const char *Py_UNUSED(uplo), const char *Py_UNUSED(trans),
                        const char *Py_UNUSED(diag), const int *n, const int *nrhs,
                        const double *a, const int *Py_UNUSED(lda), double *b, const int *ldb,
                        int *Py_UNUSED(info))
@@ -37,15 +38,15 @@ static void substitute(const char *Py_UNUSED(uplo), const char *Py_UNUSED(trans)
     }
 }
 
-/* SciPy's, so that the bits are those of its solve_triangular, or without it ours; NULL with an
- * exception. */
+/* SciPy's dtrtrs, so that the bits are those of its solve_triangular; without SciPy our substitute;
+ * NULL with an exception. */
 static Dtrtrs *find_dtrtrs(void)
 {
     /* ISO C has no cast between pointers to functions and to data. */
     union {
         void *pointer;
         Dtrtrs *function;
-    } as = {.function = substitute};
+    } as = {.function = forward_substitution};
     PyObject *module = PyImport_ImportModule("scipy.linalg.cython_lapack");
     PyObject *table = module == NULL ? NULL : PyObject_GetAttrString(module, "__pyx_capi__");
     PyObject *capsule = table == NULL ? NULL : PyDict_GetItemString(table, "dtrtrs");
@@ -61,9 +62,9 @@ static Dtrtrs *find_dtrtrs(void)
     return as.function;
 }
 
-/* Solves for count right-hand sides that stand one after the other, so many at a time; 0, or -1
- * with an exception. */
-static int solve_in_place(PyArrayObject *triangle, double *rhs, npy_intp count, int together)
+/* Solves for count right-hand sides, the rows of rhs, nrhs at a time; 0, or -1 with an
+ * exception. */
+static int solve_in_place(PyArrayObject *triangle, double *rhs, npy_intp count, int nrhs)
 {
     static Dtrtrs *dtrtrs;
     const int m = (int)PyArray_DIM(triangle, 0), by_rows = PyArray_IS_C_CONTIGUOUS(triangle);
@@ -76,55 +77,55 @@ static int solve_in_place(PyArrayObject *triangle, double *rhs, npy_intp count, 
             return -1;
         dtrtrs = found;
     }
-    for (npy_intp k = 0; k < count; k += together)
-        dtrtrs(by_rows ? "U" : "L", by_rows ? "T" : "N", "N", &m, &together,
+    for (npy_intp k = 0; k < count; k += nrhs)
+        dtrtrs(by_rows ? "U" : "L", by_rows ? "T" : "N", "N", &m, &nrhs,
                PyArray_DATA(triangle), &m, rhs + k * m, &m, &info);
     return 0;
 }
 
-/* Whether rows can be solved for, so many at a time; 0 with an exception. */
-static int rows_fit(PyArrayObject *rows, npy_intp m, npy_intp together)
+/* Whether rows are finite right-hand sides, a multiple of nrhs; 0 with an exception. */
+static int rows_fit(PyArrayObject *rows, npy_intp m, npy_intp nrhs)
 {
-    const double *numbers = PyArray_DATA(rows);
+    const double *elements = PyArray_DATA(rows);
 
-    if (PyArray_DIM(rows, PyArray_NDIM(rows) - 1) != m || together < 1 ||
-        PyArray_SIZE(rows) % (m * together) != 0) {
+    if (PyArray_DIM(rows, PyArray_NDIM(rows) - 1) != m || nrhs < 1 ||
+        PyArray_SIZE(rows) % (m * nrhs) != 0) {
         PyObject *shape = PyObject_GetAttrString((PyObject *)rows, "shape");
 
-        if (shape != NULL) /* SciPy's words */
+        if (shape != NULL) /* SciPy's message */
             PyErr_Format(PyExc_ValueError, "shapes of a (%zd, %zd) and b %R are incompatible",
                          (Py_ssize_t)m, (Py_ssize_t)m, shape);
         Py_XDECREF(shape);
         return 0;
     }
     for (npy_intp i = 0; i < PyArray_SIZE(rows); i++)
-        if (!isfinite(numbers[i])) {
+        if (!isfinite(elements[i])) {
             PyErr_SetString(PyExc_ValueError, "array must not contain infs or NaNs");
             return 0;
         }
     return 1;
 }
 
-/* whiten(triangle, rows, together) -> each row of rows, (..., m), solved for with a lower triangle
- * together: how many rows are handed to LAPACK at a time. The triangle may be of either order;
- * without SciPy it is by rows. */
+/* whiten(triangle, rows, nrhs) -> the solutions for the rows of rows, (..., m)
+ * triangle: lower, in C or Fortran order; without SciPy in C order. nrhs: how many rows are passed
+ * to LAPACK at a time. */
 PyObject *leastsq_py_whiten(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyArrayObject *triangle, *rows;
-    npy_intp m, together;
+    npy_intp m, nrhs;
 
     if (leastsq_check_nargs("whiten", nargs, 3) < 0)
         return NULL;
     triangle = (PyArrayObject *)args[0];
     m = PyArray_DIM(triangle, 0);
-    together = PyLong_AsSsize_t(args[2]);
+    nrhs = PyLong_AsSsize_t(args[2]);
     rows = (PyArrayObject *)PyArray_FromAny(args[1], PyArray_DescrFromType(NPY_DOUBLE), 1, 0,
                                             NPY_ARRAY_CARRAY | NPY_ARRAY_ENSURECOPY |
                                                 NPY_ARRAY_ENSUREARRAY | NPY_ARRAY_FORCECAST,
                                             NULL);
     if (rows != NULL &&
-        (!rows_fit(rows, m, together) ||
-         solve_in_place(triangle, PyArray_DATA(rows), PyArray_SIZE(rows) / m, (int)together) < 0))
+        (!rows_fit(rows, m, nrhs) ||
+         solve_in_place(triangle, PyArray_DATA(rows), PyArray_SIZE(rows) / m, (int)nrhs) < 0))
         Py_CLEAR(rows);
     return (PyObject *)rows;
 }
@@ -153,7 +154,7 @@ static PyObject *call_model(PyObject *f, PyObject *xdata, PyObject *p)
     return result;
 }
 
-/* The doubles of an array whose rows have m of them; NULL if it is another object. */
+/* The data of a contiguous array of doubles whose rows have m elements; NULL for other objects. */
 static const double *doubles_of(PyObject *object, npy_intp m)
 {
     PyArrayObject *array = (PyArrayObject *)object;
@@ -165,8 +166,8 @@ static const double *doubles_of(PyObject *object, npy_intp m)
     return PyArray_DATA(array);
 }
 
-/* transform * (model - ydata) of doubles, or NULL without an exception where there is something to
- * warn of or memory lacks. */
+/* transform * (model - ydata) of doubles; NULL without an exception if NumPy would warn or there is
+ * no memory. */
 static PyObject *subtract(PyArrayObject *model, const double *ydata, const double *transform,
                           npy_intp m)
 {
@@ -193,7 +194,7 @@ static PyObject *subtract(PyArrayObject *model, const double *ydata, const doubl
 }
 
 /* model_residual(f, xdata, ydata, transform, p) -> transform * (f(xdata, *p) - ydata)
- * transform: None or an array. Of several points, p is (n, s, 1), and f returns (s, m). */
+ * transform: None or an array. If f is vectorized p is (n, s, 1), and f returns (s, m). */
 PyObject *leastsq_py_model_residual(PyObject *Py_UNUSED(self), PyObject *const *args,
                                     Py_ssize_t nargs)
 {

@@ -1,4 +1,4 @@
-/* The methods of the module that call no function of the user's. */
+/* Helpers of all methods; cov_x; the configuration. */
 #include "_methods.h"
 #include "_results.h"
 #include "leastsq.h"
@@ -54,7 +54,7 @@ void leastsq_set_exception(PyObject *error)
 #endif
 }
 
-/* fresh_vector(value) -> float64 array of one dimension and its own memory, by safe casts */
+/* fresh_vector(value) -> new one-dimensional float64 array, by safe casts; value is flattened */
 PyObject *leastsq_py_fresh_vector(PyObject *Py_UNUSED(self), PyObject *value)
 {
     PyObject *array, *row, *vector;
@@ -122,15 +122,22 @@ PyObject *leastsq_py_covariance(PyObject *Py_UNUSED(self), PyObject *const *args
     return cov;
 }
 
-/* The instruction set in force; NULL, with an exception, where LEASTSQ_SIMD names none of ours. */
-static const char *simd_in_force(void)
+/* build_config() -> dict of strings: what this module was built from */
+PyObject *leastsq_py_build_config(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
-    const char *name = leastsq_simd();
-    PyObject *names;
+    return Py_BuildValue("{ssssssssssss}", "version", LEASTSQ_BUILD_VERSION, "numpy",
+                         LEASTSQ_BUILD_NUMPY, "c_compiler", LEASTSQ_BUILD_C_COMPILER,
+                         "fortran_compiler", LEASTSQ_BUILD_FORTRAN_COMPILER, "fortran_flags",
+                         LEASTSQ_BUILD_FORTRAN_FLAGS, "minpack", LEASTSQ_BUILD_MINPACK);
+}
 
-    if (name != NULL)
-        return name;
-    names = PyUnicode_FromString("");
+#ifdef LEASTSQ_BUNDLED
+
+/* Sets a ValueError: LEASTSQ_SIMD names no instruction set that can be used here. */
+static void set_simd_error(void)
+{
+    PyObject *names = PyUnicode_FromString("");
+
     for (int i = 0; names != NULL && leastsq_simd_available(i) != NULL; i++)
         Py_SETREF(names, PyUnicode_FromFormat("%U %s", names, leastsq_simd_available(i)));
     if (names != NULL)
@@ -138,20 +145,25 @@ static const char *simd_in_force(void)
                      "LEASTSQ_SIMD=%s is no instruction set of this machine, which has:%U",
                      getenv("LEASTSQ_SIMD"), names);
     Py_XDECREF(names);
-    return NULL;
 }
 
-/* build_config() -> dict of what this module was built from, and of the instruction set */
-PyObject *leastsq_py_build_config(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
+/* instruction_set() -> the name of the one that the kernels use in this process */
+PyObject *leastsq_py_instruction_set(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
 {
-    const int ours = strcmp(LEASTSQ_BUILD_MINPACK, "bundled") == 0;
-    const char *simd = ours ? simd_in_force() : "none (system MINPACK)";
+    const char *name = leastsq_simd();
 
-    if (simd == NULL)
+    if (name == NULL) {
+        set_simd_error();
         return NULL;
-    return Py_BuildValue("{ssssssssssssss}", "version", LEASTSQ_BUILD_VERSION, "numpy",
-                         LEASTSQ_BUILD_NUMPY, "c_compiler", LEASTSQ_BUILD_C_COMPILER,
-                         "fortran_compiler", LEASTSQ_BUILD_FORTRAN_COMPILER, "fortran_flags",
-                         LEASTSQ_BUILD_FORTRAN_FLAGS, "minpack", LEASTSQ_BUILD_MINPACK, "simd",
-                         simd);
+    }
+    return PyUnicode_FromString(name);
 }
+
+#else
+
+PyObject *leastsq_py_instruction_set(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(none))
+{
+    return PyUnicode_FromString("none (system MINPACK)");
+}
+
+#endif

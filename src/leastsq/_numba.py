@@ -1,7 +1,7 @@
-"""numba functions as numba has compiled them, and their arguments as adapters want them.
+"""numba functions: compiled for the types of their arguments, and bound to arguments.
 
-Nothing imports this before a numba function is seen. It and _numba_adapters.py lean on insides of
-numba; no other file does.
+This is imported when the first numba function is seen. Only this file and _numba_adapters.py use
+internals of numba.
 """
 
 import functools
@@ -26,17 +26,17 @@ __all__ = ["NumbaFunction"]
 LAYOUT = 0x1 | 0x2 | 0x100 | 0x400
 """LEASTSQ_LAYOUT of _compiled.h: C and Fortran order, aligned, writable."""
 INT64_MAX = 2**63 - 1
-MOST_PLANS = 64
+MAX_SPECIALIZATIONS = 64
 SIZE_CHANGED = "The array returned by a function changed size between calls"
 
-REFUSED = {"forceobj": "needs Python", "parallel": "threads cannot call at once"}
-"""Options of numba's."""
+REFUSED_OPTIONS = {"forceobj": "needs Python", "parallel": "threads cannot call at once"}
+"""Options of numba.jit, and why a function that was compiled with one cannot be called."""
 
-NUMBER = types.Number, types.Boolean
+SCALAR_TYPES = types.Number, types.Boolean
 
 
-class Found(NamedTuple):
-    """A function as numba has compiled it for some types of arguments."""
+class Overload(NamedTuple):
+    """A function, compiled for some types of arguments."""
 
     function: Any
     signature: Signature
@@ -44,53 +44,54 @@ class Found(NamedTuple):
     compiled: Any
 
     @property
-    def kinds(self) -> list[Any]:
-        """The types of the arguments that are given after x, those of *args one by one."""
-        kinds = [kind for kind in self.signature.args[1:] if not isinstance(kind, types.Omitted)]
+    def arg_types(self) -> list[Any]:
+        """The types of the arguments after x that are given, those of *args one by one."""
+        given = [kind for kind in self.signature.args[1:] if not isinstance(kind, types.Omitted)]
         if self.function.py_func.__code__.co_flags & inspect.CO_VARARGS:
-            kinds[-1:] = kinds[-1]
-        return kinds
+            given[-1:] = given[-1]
+        return given
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How functions are called with arguments of some types."""
+class Specialization:
+    """Func and Dfun compiled for some types of arguments, and the adapter that calls them."""
 
     dfun: Any
     transposed: bool
-    compiled: tuple[Found, ...]
+    overloads: tuple[Overload, ...]
+    """Of func and of Dfun, if there is one."""
     adapter: int
     """Its address."""
-    kinds: tuple[list[Any], ...]
-    """What arguments must be, for `_minpack.bind`, a list a function."""
+    arg_types: tuple[list[Any], ...]
+    """For each function the types of its arguments, as `_minpack.bind` checks them."""
     relative_error: float
-    """Of what func returns."""
+    """The machine epsilon of the dtype that func returns."""
 
     @functools.cached_property
     def functions(self) -> tuple[Any, ...]:
-        """What `_minpack.bind` wants of functions that have no rows."""
+        """The argument functions of `_minpack.bind`, without rows."""
         return self.with_rows(())
 
     def with_rows(self, rows: tuple[Rows, ...]) -> tuple[Any, ...]:
-        """Return it for functions whose first arguments are rows of a problem's own."""
+        """Return the same for functions whose first arguments are a problem's rows."""
         return tuple(
-            (found.address, tuple(map(_rows, found.kinds, rows)), kinds[len(rows) :],
-             found.compiled)
-            for found, kinds in zip(self.compiled, self.kinds, strict=True)
+            (overload.address, tuple(map(_rows, overload.arg_types, rows)),
+             arg_types[len(rows) :], overload.compiled)
+            for overload, arg_types in zip(self.overloads, self.arg_types, strict=True)
         )  # fmt: skip
 
 
 class NumbaFunction:
-    """A numba function, one kind of what a CompiledResidual is made of."""
+    """The backend of a CompiledResidual for a numba function."""
 
     finds_m = True
     writes_jacobian = False
 
     def __init__(self, function: Any, m: int) -> None:
         self.function = function
-        self.m = self.guess = m
-        self.plans: dict[Any, Plan] = {}
-        self.last: Plan | None = None
+        self.m = self.expected_m = m
+        self.specializations: dict[Any, Specialization] = {}
+        self.last: Specialization | None = None
 
     def refuse_dfun(self, dfun: object) -> None:
         """Refuse a Dfun that is not numba's."""
@@ -106,40 +107,46 @@ class NumbaFunction:
         m: int = 0,
         rows: tuple[Rows, ...] = (),
     ) -> object:
-        """Return what the core calls, with its arguments; rows are those of many problems."""
+        """Return a capsule for func with its arguments; rows: the data of many problems."""
         m = m or self.m
-        plan, bound = self.last, None
-        if not rows and plan and plan.dfun is dfun and plan.transposed is transposed:
-            bound = self._bind(plan, plan.functions, m, n, args)
+        last, bound = self.last, None
+        if not rows and last and last.dfun is dfun and last.transposed is transposed:
+            bound = self._bind(last, last.functions, m, n, args)
         if bound is None:
             given = (*(row.one(0) for row in rows), *args)
-            plan = self._planned(given, dfun, transposed, len(rows))
-            bound = self._bind(plan, plan.with_rows(rows), m, n, args)
-            self.last = None if rows else plan  # rows may be of types that args may not
+            specialization = self._specialization(given, dfun, transposed, len(rows))
+            bound = self._bind(specialization, specialization.with_rows(rows), m, n, args)
+            # Rows may have types that are refused for args.
+            self.last = None if rows else specialization
         if bound is None:
             raise OverflowError("a number in args is beyond the range of the type func takes it as")
         return bound
 
     def _bind(
-        self, plan: Plan, functions: tuple[Any, ...], m: int, n: int, args: tuple[Any, ...]
+        self,
+        specialization: Specialization,
+        functions: tuple[Any, ...],
+        m: int,
+        n: int,
+        args: tuple[Any, ...],
     ) -> object:
         return _minpack.bind(
-            plan.adapter, plan.dfun is not None, 0, m or self.guess, m == 0, n,
-            plan.relative_error, functions, args, None,
+            specialization.adapter, specialization.dfun is not None, 0, m or self.expected_m,
+            m == 0, n, specialization.relative_error, functions, args, None,
         )  # fmt: skip
 
-    def writable(
+    def writable_args(
         self, args: tuple[Any, ...], dfun: Any, transposed: bool, rows: int
     ) -> tuple[Any, ...]:
-        """Return args, copies of rows that a signature wants to write to."""
-        plan = self._planned(args, dfun, transposed, rows)
-        wanted = [
+        """Return args, with copies of the rows that a signature has as writable arrays."""
+        specialization = self._specialization(args, dfun, transposed, rows)
+        mutable = [
             any(isinstance(kind, types.Array) and kind.mutable for kind in kinds)
-            for kinds in zip(*(found.kinds for found in plan.compiled), strict=True)
+            for kinds in zip(*(one.arg_types for one in specialization.overloads), strict=True)
         ]
         return tuple(
             arg.copy() if write and not arg.flags.writeable else arg
-            for write, arg in zip(wanted, args, strict=True)
+            for write, arg in zip(mutable, args, strict=True)
         )
 
     def explain(
@@ -153,8 +160,8 @@ class NumbaFunction:
         rows: int = 0,
     ) -> NoReturn:
         """Raise what the function raised at x, by calling it from Python."""
-        args = self.writable(args, dfun, transposed, rows)
-        improper = 0.0, 0.0, 0.0, 1, -1.0, None, None  # each is called once, and looked at
+        args = self.writable_args(args, dfun, transposed, rows)
+        improper = 0.0, 0.0, 0.0, 1, -1.0, None, None  # factor < 0: each is called just once
         outcome = _minpack.solve(self.function, x.copy(), args, dfun, transposed, *improper)
         size = outcome[4].size
         if self.m not in (0, size):
@@ -166,85 +173,97 @@ class NumbaFunction:
             f"when called from Python at that x={x.tolist()}"
         )
 
-    def _planned(self, given: tuple[Any, ...], dfun: Any, transposed: bool, rows: int) -> Plan:
-        """Return the plan for arguments of one problem, the first of which are rows."""
-        key = dfun, transposed, rows, _fingerprint(given)
-        plan = self.plans.get(key)
-        if plan is None:
-            if len(self.plans) >= MOST_PLANS:  # of a Dfun that is made anew for each call
-                self.plans.clear()
-            plan = self.plans[key] = _plan(self.function, dfun, transposed, given, rows)
-        return plan
+    def _specialization(
+        self, given: tuple[Any, ...], dfun: Any, transposed: bool, rows: int
+    ) -> Specialization:
+        """Return the specialization for arguments of one problem, the first of which are rows."""
+        key = dfun, transposed, rows, _type_key(given)
+        specialization = self.specializations.get(key)
+        if specialization is None:
+            # There can be many if Dfun is a new function in each call.
+            if len(self.specializations) >= MAX_SPECIALIZATIONS:
+                self.specializations.clear()
+            specialization = _specialize(self.function, dfun, transposed, given, rows)
+            self.specializations[key] = specialization
+        return specialization
 
 
 def _rows(kind: Any, rows: Rows) -> tuple[npt.NDArray[Any], int, Any, bool]:
-    """Return the rows of problems that become an argument."""
+    """Return the rows of problems that become an argument, as `_minpack.bind` takes them."""
     is_array = isinstance(kind, types.Array)
     array = np.ascontiguousarray(rows.array, _dtype(kind))
     if is_array and kind.mutable and array is rows.array:
-        array = array.copy()  # the function's own, which it may write to
+        array = array.copy()  # the function may write to it
     return array, 0 if rows.shared else array.strides[0], rows.index, is_array
 
 
-def _plan(func: Any, dfun: Any, transposed: bool, given: tuple[Any, ...], rows: int) -> Plan:
-    """Compile what is not compiled yet."""
-    found = [_found(func, given, rows, "func")]
+def _specialize(
+    func: Any, dfun: Any, transposed: bool, given: tuple[Any, ...], rows: int
+) -> Specialization:
+    """Compile the functions and their adapter for some arguments, where that is not done yet."""
+    overloads = [_compile(func, given, rows, "func")]
     if dfun is not None:
-        found.append(_found(dfun, given, rows, "Dfun"))
-    kinds = [list(map(_kind, one.kinds, given)) for one in found]
-    types_of = [kind for one in found for kind in (one.signature.return_type, one.signature.args)]
-    called = adapter(*types_of) if dfun is None else adapter_of_both(*types_of, not transposed)
-    return Plan(
-        dfun, transposed, tuple(found), called.address, tuple(kinds), _relative_error(types_of[0])
+        overloads.append(_compile(dfun, given, rows, "Dfun"))
+    arg_types = [list(map(_argument_type, one.arg_types, given)) for one in overloads]
+    signatures = [
+        part for one in overloads for part in (one.signature.return_type, one.signature.args)
+    ]
+    compiled = (
+        adapter(*signatures) if dfun is None else adapter_of_both(*signatures, not transposed)
     )
+    return Specialization(
+        dfun, transposed, tuple(overloads), compiled.address, tuple(arg_types),
+        _relative_error(signatures[0]),
+    )  # fmt: skip
 
 
-def _kind(kind: Any, arg: Any) -> Any:
-    """Return what an argument must be to fit: like one of that type, as it was given."""
+def _argument_type(kind: Any, arg: Any) -> Any:
+    """Return the type of an argument as `_minpack.bind` compares it."""
     if isinstance(kind, types.BaseTuple):
-        return [type(arg), *map(_kind, kind, arg)]
-    return _fingerprint(arg) if isinstance(kind, types.Array) else (type(arg), _dtype(kind))
+        return [type(arg), *map(_argument_type, kind, arg)]
+    return _type_key(arg) if isinstance(kind, types.Array) else (type(arg), _dtype(kind))
 
 
 def _relative_error(result: Any) -> float:
-    """Return that of the numbers that func returns."""
-    single = isinstance(result, types.Array) and isinstance(result.dtype, types.Float)
-    return float(np.finfo(_dtype(result) if single else np.float64).eps)  # numbers become doubles
+    """Return the machine epsilon of the dtype that func returns; a scalar becomes a double."""
+    is_float = isinstance(result, types.Array) and isinstance(result.dtype, types.Float)
+    return float(np.finfo(_dtype(result) if is_float else np.float64).eps)
 
 
-def _fingerprint(arg: Any) -> Any:
-    """Return what the type of an argument depends on."""
+def _type_key(arg: Any) -> Any:
+    """Return what numba's type for an argument depends on."""
     if isinstance(arg, tuple):
-        return type(arg), *map(_fingerprint, arg)
+        return type(arg), *map(_type_key, arg)
     if isinstance(arg, np.ndarray):
         return type(arg), arg.dtype, arg.ndim, arg.flags.num & LAYOUT
-    return type(arg), isinstance(arg, int) and arg > INT64_MAX  # which numba takes for unsigned
+    return type(arg), isinstance(arg, int) and arg > INT64_MAX  # such a one is unsigned to numba
 
 
-def _found(function: Any, args: tuple[Any, ...], rows: int, name: str) -> Found:
-    for option, reason in REFUSED.items():
+def _compile(function: Any, args: tuple[Any, ...], rows: int, name: str) -> Overload:
+    """Compile a function for some arguments, unless it is compiled already."""
+    for option, reason in REFUSED_OPTIONS.items():
         if function.targetoptions.get(option):
             raise TypeError(f"{name} is compiled with {option}=True, which {reason}")
     try:
         signature = _resolved(function, [numba.typeof(arg) for arg in args], rows)
-    except Exception as error:  # numba's has many kinds, and bugs
+    except Exception as error:  # numba raises many types, not only its own
         raise TypeError(f"numba cannot compile {name} for these arguments: {error}") from error
     compiled = function.overloads[signature.args]
     if compiled.objectmode:
         raise TypeError(f"numba has compiled {name} in object mode, which needs Python")
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    found = Found(function, signature, address, compiled)
-    for kind, arg in zip(found.kinds, args, strict=True):
-        _require_simple(kind, arg, name)
-    return found
+    overload = Overload(function, signature, address, compiled)
+    for kind, arg in zip(overload.arg_types, args, strict=True):
+        _require_supported(kind, arg, name)
+    return overload
 
 
-def _require_simple(kind: Any, arg: Any, name: str) -> None:
-    """Refuse arguments that a block has no words for, or that are no numbers of that type."""
+def _require_supported(kind: Any, arg: Any, name: str) -> None:
+    """Refuse arguments that an adapter cannot read, or that cannot be cast to that type."""
     if isinstance(kind, types.BaseTuple):
         for inner, one in zip(kind, arg, strict=True):
-            _require_simple(inner, one, name)
-    elif not isinstance(_number(kind), NUMBER):
+            _require_supported(inner, one, name)
+    elif not isinstance(_scalar_type(kind), SCALAR_TYPES):
         raise TypeError(
             f"arguments of a compiled {name} are arrays, numbers and tuples of them, not {kind}; "
             "let it have others as globals"
@@ -256,7 +275,7 @@ def _require_simple(kind: Any, arg: Any, name: str) -> None:
 def _resolved(function: Any, kinds: list[Any], rows: int) -> Signature:
     """Return the signature for some types.
 
-    Rows are read-only; signatures that were given name arrays to write to, which then get copies.
+    Rows are read-only. Explicit signatures have writable arrays; they match, and get copies.
     """
     if not function._can_compile:
         kinds = [*map(_mutable, kinds[:rows]), *kinds[rows:]]
@@ -270,18 +289,18 @@ def _call_type(function: Any, kinds: list[Any]) -> Signature:
     return types.Dispatcher(function).get_call_type(function.typingctx, (POINT, *kinds), {})
 
 
-def _number(kind: Any) -> Any:
+def _scalar_type(kind: Any) -> Any:
     """Return the type of an array's elements, or of a number."""
     return kind.dtype if isinstance(kind, types.Array) else kind
 
 
 def _dtype(kind: Any) -> np.dtype[Any]:
-    dtype: np.dtype[Any] = as_dtype(_number(kind))
+    dtype: np.dtype[Any] = as_dtype(_scalar_type(kind))
     return dtype
 
 
 def _mutable(kind: Any) -> Any:
-    """Return the type of an array that may be written to."""
+    """Return the type of the same array, writable; other types as they are."""
     if isinstance(kind, types.Array) and not kind.mutable:
         return kind.copy(readonly=False)
     return kind

@@ -1,9 +1,9 @@
 """Adapters by which the core calls numba functions: without Python, without the GIL.
 
-An adapter is compiled for types, not for a function. It gets a block of words: the array that x
-stands in, the address of the function's own machine code, then what its arguments are made of:
-numbers' addresses; arrays as Python knows them or 0, their data, shapes and strides.
-So the bits are those of a call from Python.
+An adapter is compiled for types, not for a function. Its argument p points to a block of words: the
+array object that has x; the address of the function's machine code, which is the one that Python
+calls too, so that the bits are the same; then the function's arguments: for a number its address,
+for an array the object or 0, data, shape and strides.
 """
 
 import functools
@@ -20,7 +20,7 @@ __all__ = ["POINT", "Signature", "adapter", "adapter_of_both"]
 
 INT_MAX = 2**31 - 1
 RAISED = -(2**31)
-"""Returned where the function raised, or gave an array of another size."""
+"""Returned if the function raised, or its result has a wrong size."""
 
 POINT = types.Array(types.float64, 1, "C")
 NUMBERS = types.CPointer(types.float64)
@@ -29,12 +29,12 @@ RESIDUAL = INT(types.voidptr, INT, INT, NUMBERS, NUMBERS, INT)
 BOTH = INT(types.voidptr, INT, INT, NUMBERS, NUMBERS, NUMBERS, INT, INT)
 
 Signature = Any
-"""Of numba; its types are not known to type checkers."""
+"""A type or a signature of numba, which type checkers do not know."""
 
 
 def _caller(signature: Signature, offset: int) -> Callable[..., Any]:
-    """Return what calls a function whose block stands at a word: (went well, result)."""
-    result, kinds = signature.return_type, signature.args
+    """Return an intrinsic that calls a function whose words begin at offset: (ok, result)."""
+    result, arg_types = signature.return_type, signature.args
 
     @intrinsic
     def call(typingctx: Any, p: Any, x: Any, n: Any) -> Any:
@@ -48,118 +48,123 @@ def _caller(signature: Signature, offset: int) -> Callable[..., Any]:
                 builder.load(cgutils.gep_inbounds(builder, block, place))
                 for place in itertools.count(offset)
             )
-            made = context.call_conv.get_function_type(result, kinds)
-            function = builder.inttoptr(next(words), made.as_pointer())
+            function_type = context.call_conv.get_function_type(result, arg_types)
+            function = builder.inttoptr(next(words), function_type.as_pointer())
             count = builder.sext(n, word)
             x = builder.ptrtoint(x, word)
             parent = builder.load(block)
-            point = _array(context, builder, POINT, iter([parent, x, count, word(8)]))
-            args = [point, *(_unpacked(context, builder, kind, words) for kind in kinds[1:])]
+            point = _array_argument(context, builder, POINT, iter([parent, x, count, word(8)]))
+            args = [point, *(_argument(context, builder, kind, words) for kind in arg_types[1:])]
             status, value = context.call_conv.call_function(
-                builder, function, result, kinds, args
+                builder, function, result, arg_types, args
             )
             return context.make_tuple(builder, outcome, (status.is_ok, value))
 
         return outcome(p, x, n), generate
 
-    called: Callable[..., Any] = call
-    return called
+    typed: Callable[..., Any] = call
+    return typed
 
 
-def _unpacked(context: Any, builder: Any, kind: Any, words: Iterator[Any]) -> Any:
-    """Return an argument that is made of the next words."""
-    if isinstance(kind, types.BaseTuple):
-        parts = [_unpacked(context, builder, inner, words) for inner in kind]
-        return context.make_tuple(builder, kind, parts)
-    if isinstance(kind, types.Array):
-        return _array(context, builder, kind, words)
-    if isinstance(kind, types.Omitted):
-        return context.get_constant_undef(kind)
-    model = context.data_model_manager[kind]
+def _argument(context: Any, builder: Any, arg_type: Any, words: Iterator[Any]) -> Any:
+    """Return an argument, read from the next words."""
+    if isinstance(arg_type, types.BaseTuple):
+        parts = [_argument(context, builder, inner, words) for inner in arg_type]
+        return context.make_tuple(builder, arg_type, parts)
+    if isinstance(arg_type, types.Array):
+        return _array_argument(context, builder, arg_type, words)
+    if isinstance(arg_type, types.Omitted):
+        return context.get_constant_undef(arg_type)
+    model = context.data_model_manager[arg_type]
     pointer = builder.inttoptr(next(words), model.get_data_type().as_pointer())
     return model.load_from_data_pointer(builder, pointer)
 
 
-def _words(kind: Any) -> int:
-    """Return how many words an argument is made of."""
-    if isinstance(kind, types.BaseTuple):
-        return sum(map(_words, kind))
-    if isinstance(kind, types.Array):
-        return 2 + 2 * int(kind.ndim)
-    return 0 if isinstance(kind, types.Omitted) else 1
+def _word_count(arg_type: Any) -> int:
+    """Return the number of words of an argument."""
+    if isinstance(arg_type, types.BaseTuple):
+        return sum(map(_word_count, arg_type))
+    if isinstance(arg_type, types.Array):
+        return 2 + 2 * int(arg_type.ndim)
+    return 0 if isinstance(arg_type, types.Omitted) else 1
 
 
-def _array(context: Any, builder: Any, kind: Any, words: Iterator[Any]) -> Any:
-    """Return an array: itself as Python has it, if it does, data, shape, strides."""
-    item = context.get_data_type(kind.dtype)
+def _array_argument(context: Any, builder: Any, arg_type: Any, words: Iterator[Any]) -> Any:
+    """Return an array, read from the next words: its object or 0, data, shape, strides."""
+    item = context.get_data_type(arg_type.dtype)
     parent = builder.inttoptr(next(words), context.get_value_type(types.pyobject))
     data = builder.inttoptr(next(words), item.as_pointer())
-    made = context.make_array(kind)(context, builder)
+    made = context.make_array(arg_type)(context, builder)
     populate_array(
-        made, data=data, shape=[next(words) for _ in range(kind.ndim)],
-        strides=[next(words) for _ in range(kind.ndim)],
+        made, data=data, shape=[next(words) for _ in range(arg_type.ndim)],
+        strides=[next(words) for _ in range(arg_type.ndim)],
         itemsize=context.get_abi_sizeof(item), meminfo=None, parent=parent,
     )  # fmt: skip
     return made._getvalue()
 
 
-def _require_numbers(kind: Any, ndim: int, name: str) -> None:
+def _require_numbers(result: Any, ndim: int, name: str) -> None:
     """Refuse results that are no residuals, or no Jacobian; for n = 1 one axis will do."""
-    number = kind
-    if isinstance(kind, types.Array):
-        number = kind.dtype if kind.ndim in (1, ndim) else None
+    scalar = result
+    if isinstance(result, types.Array):
+        scalar = result.dtype if result.ndim in (1, ndim) else None
     elif ndim == 2:
-        number = None
-    if not isinstance(number, types.Float | types.Integer | types.Boolean):
-        raise TypeError(f"{name} must return an array of {ndim} axes of real numbers, not {kind}")
+        scalar = None
+    if not isinstance(scalar, types.Float | types.Integer | types.Boolean):
+        raise TypeError(f"{name} must return an array of {ndim} axes of real numbers, not {result}")
 
 
 @functools.cache
-def adapter(result: Signature, kinds: Signature) -> Any:
-    """Return an adapter for functions of such a result and such arguments."""
+def adapter(result: Signature, arg_types: Signature) -> Any:
+    """Return an adapter for functions with that result and arguments of those types."""
     _require_numbers(result, 1, "func")
-    call, store = _caller(result(*kinds), 1), _storage(result)
+    call, store = _caller(result(*arg_types), 1), _storage(result)
 
     @numba.cfunc(RESIDUAL)
-    def called(p: Any, m: Any, n: Any, x: Any, fvec: Any, iflag: Any) -> Any:
-        well, result = call(p, x, n)
-        if not well:
+    def compiled(p: Any, m: Any, n: Any, x: Any, fvec: Any, iflag: Any) -> Any:
+        ok, result = call(p, x, n)
+        if not ok:
             return RAISED
         return store(result, fvec, m, iflag)
 
-    return called
+    return compiled
 
 
 @functools.cache
 def adapter_of_both(
-    result: Signature, kinds: Signature, matrix: Signature, matrix_kinds: Signature, by_row: bool
+    result: Signature,
+    arg_types: Signature,
+    jacobian_type: Signature,
+    jacobian_arg_types: Signature,
+    by_row: bool,
 ) -> Any:
-    """Return one for functions and their Jacobians, (m, n) if by_row, else (n, m)."""
+    """Return one for a func and its Dfun, which returns (m, n) if by_row, else (n, m)."""
     _require_numbers(result, 1, "func")
-    _require_numbers(matrix, 2, "Dfun")
-    call, store = _caller(result(*kinds), 1), _storage(result)
-    call_jacobian = _caller(matrix(*matrix_kinds), 2 + sum(map(_words, kinds[1:])))
-    store_jacobian = _jacobian_storage(matrix, by_row)
+    _require_numbers(jacobian_type, 2, "Dfun")
+    call, store = _caller(result(*arg_types), 1), _storage(result)
+    words = 2 + sum(map(_word_count, arg_types[1:]))
+    call_jacobian = _caller(jacobian_type(*jacobian_arg_types), words)
+    store_jacobian = _jacobian_storage(jacobian_type, by_row)
 
     @numba.cfunc(BOTH)
-    def called(
+    def compiled(
         p: Any, m: Any, n: Any, x: Any, fvec: Any, fjac: Any, ldfjac: Any, iflag: Any
     ) -> Any:
         if iflag != 2:
-            well, result = call(p, x, n)
-            if not well:
+            ok, result = call(p, x, n)
+            if not ok:
                 return RAISED
             return store(result, fvec, m, iflag)
-        well, jacobian = call_jacobian(p, x, n)
-        if not well:
+        ok, jacobian = call_jacobian(p, x, n)
+        if not ok:
             return RAISED
         return store_jacobian(jacobian, fjac, m, n, ldfjac)
 
-    return called
+    return compiled
 
 
 def _storage(result: Any) -> Callable[..., Any]:
-    """Return what copies a result into fvec; with iflag 0 it returns how many numbers it has."""
+    """Return a function that copies a result to fvec; with iflag 0 it returns the result's size."""
     if isinstance(result, types.Array):
 
         @numba.njit(inline="always")
@@ -185,9 +190,9 @@ def _storage(result: Any) -> Callable[..., Any]:
     return stored
 
 
-def _jacobian_storage(matrix: Any, by_row: bool) -> Callable[..., Any]:
-    """Return what copies a Jacobian into fjac; for n = 1 any shape of m numbers will do."""
-    if matrix.ndim == 1:
+def _jacobian_storage(jacobian_type: Any, by_row: bool) -> Callable[..., Any]:
+    """Return a function that copies a Jacobian to fjac; for n = 1 any m numbers will do."""
+    if jacobian_type.ndim == 1:
 
         @numba.njit(inline="always")
         def store(jacobian: Any, fjac: Any, m: Any, n: Any, ldfjac: Any) -> Any:

@@ -10,13 +10,13 @@ from leastsq._checks import Matrix, Permutation, Vector
 
 __all__ = [
     "IMPROPER_INPUT", "MESSAGES", "STOPPED", "UNFINISHED", "USABLE", "FullOutput", "InfoDict",
-    "full_output", "improper", "level_of_the_caller", "not_finite",
+    "caller_stacklevel", "full_output", "improper_message", "not_finite_message",
 ]  # fmt: skip
 
 UNFINISHED, STOPPED, IMPROPER_INPUT = -2, -1, 0
 SUCCESS = range(1, 5)
 USABLE = {*SUCCESS, UNFINISHED}
-"""Endings that need no warning, and with which cov_x is defined."""
+"""Values of ier that need no warning, and with which cov_x is defined."""
 
 REDUCTION = (
     "Both actual and predicted relative reductions in the sum of squares\n  are at most {0:f}"
@@ -38,7 +38,7 @@ MESSAGES = {
     8: "gtol={2:f} is too small, func(x) is orthogonal to the columns of\n"
     "  the Jacobian to machine precision.",
 }
-"""By exit code, to be formatted with ftol, xtol, gtol, maxfev and a negative value."""
+"""Messages by ier, to be formatted with ftol, xtol, gtol, maxfev, a compiled residual's value."""
 
 
 class InfoDict(TypedDict, total=False):
@@ -101,8 +101,8 @@ def full_output(
     return x, cov_x, infodict, message, ier
 
 
-def improper(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
-    """Return the message for arguments that MINPACK calls improper; empty where they are proper."""
+def improper_message(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
+    """Return the message for arguments out of range (MINPACK's info = 0); empty if none is."""
     faults = ["x0 must not be empty"] * (n == 0)
     negative = [f"{name}={value!r}" for name, value in tolerances.items() if value < 0.0]
     faults += [f"{fault} must not be negative" for fault in negative]
@@ -113,8 +113,8 @@ def improper(n: int, scale: Vector | None, *, factor: float, **tolerances: float
     return f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}." if faults else ""
 
 
-def not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
-    """Say what is not finite where a solve has ended, for a warning."""
+def not_finite_message(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
+    """Return the text of the warning about what is not finite at the end of a solve."""
     culprits = []
     if not np.isfinite(x).all():
         culprits.append("x")
@@ -127,8 +127,8 @@ def not_finite(ier: int, x: Vector, fvec: Vector, fjac: Matrix) -> str:
     return f"ier is {ier}, but x is no solution; not finite: {', '.join(culprits)}."
 
 
-def level_of_the_caller() -> int:
-    """Return the stacklevel with which a function of ours warns of a line that is not ours."""
+def caller_stacklevel() -> int:
+    """Return the stacklevel of the first frame outside leastsq's private modules, for a warning."""
     level, frame = 1, sys._getframe(1)
     while frame.f_globals.get("__name__", "").startswith("leastsq._") and frame.f_back:
         level, frame = level + 1, frame.f_back

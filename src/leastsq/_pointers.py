@@ -1,4 +1,4 @@
-"""Pointers to compiled functions with cminpack's argument lists: how each kind is read."""
+"""Pointers to compiled functions with cminpack's argument lists: of ctypes, cffi, numba, SciPy."""
 
 import ctypes
 import re
@@ -17,29 +17,29 @@ __all__ = ["PointerFunction"]
 
 RESIDUAL = "int (void *, int, int, const double *, double *, int)"
 BOTH = "int (void *, int, int, const double *, double *, double *, int, int)"
-KINDS = (
+ACCEPTED_TYPES = (
     "a numba function, a numba cfunc, a function pointer of ctypes or cffi, a PyCapsule or a "
     "scipy.LowLevelCallable"
 )
 
 Array = npt.NDArray[Any]
 Pointer = tuple[int, str | None, int]
-"""Address of a function, its signature as far as it is known, and the pointer that goes with it."""
+"""Address of a function, its signature if it is known, and its user data's address or 0."""
 
 
 class PointerFunction:
-    """A pointer with its data, one kind of what a CompiledResidual is made of."""
+    """The backend of a CompiledResidual for a function pointer and its data."""
 
     finds_m = False
 
     def __init__(self, function: object, m: int, data: object, jacobian: bool) -> None:
         self.function = function
-        self.m = self.guess = m
+        self.m = self.expected_m = m
         self.writes_jacobian = jacobian
         self.data = _arrays("data", () if data is None else data)
         self.address, signature, self.user_data = _pointer(function)
         wanted = BOTH if jacobian else RESIDUAL
-        if signature is not None and not _agree(_types(signature), _types(wanted)):
+        if signature is not None and not _types_match(_types(signature), _types(wanted)):
             raise TypeError(f"function must be {wanted}, not {signature} (jacobian={jacobian})")
         if self.address == 0:
             raise ValueError(f"function must not be a null pointer: {function!r}")
@@ -64,7 +64,7 @@ class PointerFunction:
         m: int = 0,
         rows: tuple[Rows, ...] = (),
     ) -> object:
-        """Return what the core calls, with its arguments; rows are those of many problems."""
+        """Return a capsule for func with its arguments; rows: the data of many problems."""
         shared = self.data
         if args:
             shared = *shared, *_arrays("args", args)
@@ -78,19 +78,19 @@ class PointerFunction:
             ((0, tuple(map(_doubles, rows)), alone),), shared, self,
         )  # fmt: skip
 
-    def writable(
+    def writable_args(
         self, args: tuple[Any, ...], dfun: object, transposed: bool, rows: int
     ) -> tuple[Any, ...]:
         """Return args."""
         return args
 
     def explain(self, value: int, *_: object) -> int:
-        """Return the negative value that has stopped a solve."""
+        """Return the negative value that has ended a solve."""
         return value
 
 
 def _doubles(row: Rows) -> tuple[Array, int, Array | None, bool]:
-    """Return a problem's rows as a pointer gets them: in double precision."""
+    """Return the rows of problems as doubles, as `_minpack.bind` takes them."""
     if not np.can_cast(row.array.dtype, np.float64, "same_kind"):
         raise TypeError(f"data of a pointer must be real numbers, not {row.array.dtype}")
     array = np.require(row.array, np.float64, ["C", "ALIGNED"])
@@ -98,7 +98,7 @@ def _doubles(row: Rows) -> tuple[Array, int, Array | None, bool]:
 
 
 def _arrays(name: str, given: object) -> tuple[Array, ...]:
-    """Return arrays whose addresses are of use."""
+    """Return arrays that C code can read at their addresses."""
     arrays = given if isinstance(given, tuple) else (given,)
     whose = f"{name} of a compiled residual must be"
     for array in arrays:
@@ -112,19 +112,19 @@ def _arrays(name: str, given: object) -> tuple[Array, ...]:
 
 
 def _pointer(function: object) -> Pointer:
-    """Read a pointer of any kind."""
+    """Read a pointer of any accepted type."""
     if isinstance(function, ctypes._CFuncPtr):  # type: ignore[attr-defined]
         return _ctypes_pointer(function)
     for module, name, read in READERS:
         for base in type(function).__mro__:
             if base.__name__ == name and base.__module__.partition(".")[0] == module:
                 return read(function)
-    raise TypeError(f"function must be {KINDS}, not {function!r}")
+    raise TypeError(f"function must be {ACCEPTED_TYPES}, not {function!r}")
 
 
 def _ctypes_pointer(function: Any) -> Pointer:  # noqa: ANN401
     address = ctypes.cast(function, ctypes.c_void_p).value or 0
-    if function.argtypes is None and function.restype is ctypes.c_int:  # nothing was said
+    if function.argtypes is None and function.restype is ctypes.c_int:  # nothing is declared
         return address, None, 0
     arguments = ", ".join(map(_ctypes_name, function.argtypes or ()))
     return address, f"{_ctypes_name(function.restype)} ({arguments})", 0
@@ -151,7 +151,7 @@ def _cffi_pointer(function: object) -> Pointer:
     backend = sys.modules["_cffi_backend"]
     signature = backend.typeof(function).cname
     if "(*)" not in signature:
-        raise TypeError(f"function must be {KINDS}, not {function!r}")
+        raise TypeError(f"function must be {ACCEPTED_TYPES}, not {function!r}")
     address = int(backend.cast(backend.new_primitive_type("uintptr_t"), function))
     return address, signature.replace("(*)", " ", 1), 0
 
@@ -165,7 +165,7 @@ def _numba_pointer(function: Any) -> Pointer:  # noqa: ANN401
 
 
 def _capsule_pointer(function: object) -> Pointer:
-    return _minpack.capsule(function)
+    return _minpack.read_capsule(function)
 
 
 def _low_level_callable_pointer(function: tuple[object, ...]) -> Pointer:
@@ -178,7 +178,7 @@ READERS: list[tuple[str, str, Callable[[Any], Pointer]]] = [
     ("builtins", "PyCapsule", _capsule_pointer),
     ("scipy", "LowLevelCallable", _low_level_callable_pointer),
 ]
-"""The package of a type, its name, and how it is read: none of them is imported here."""
+"""The package of a type, its name, and the function that reads it; no package is imported."""
 
 
 def _types(signature: str) -> list[str]:
@@ -187,8 +187,8 @@ def _types(signature: str) -> list[str]:
     return [result, *arguments.rstrip(")").split(",")]
 
 
-def _agree(found: list[str], wanted: list[str]) -> bool:
-    """Return whether types are those wanted; what p points to is free, and so is void *."""
+def _types_match(found: list[str], wanted: list[str]) -> bool:
+    """Return whether types are those wanted; a void pointer matches any pointer."""
     return len(found) == len(wanted) and all(
         one == other or (one.endswith("*") and other.endswith("*") and "void*" in (one, other))
         for one, other in zip(found, wanted, strict=True)

@@ -1,6 +1,7 @@
-"""What leastsq_many fits: starts, data and weights over a batch of problems, tile by tile.
+"""What leastsq_many fits: x0, data and weights of a batch of problems, tile by tile.
 
-A tile is a box of problems whose data are read together, along the chunks of what holds them.
+A tile is a box of problems whose data are read together; its edges are multiples of the data's
+chunks.
 """
 
 import functools
@@ -24,14 +25,14 @@ TILE_BYTES = 16_000_000
 
 @dataclass(frozen=True)
 class Rows:
-    """One array's rows for the problems of a tile, none of them repeated."""
+    """One array's rows for the problems of a tile; broadcast rows are not repeated."""
 
     array: npt.NDArray[Any]
     """The rows, contiguous, of any shape."""
     index: Index | None
-    """Which row is a problem's; None where there is one each, in order, or one for all."""
+    """Of each problem's row; None if problem k has row k, or all share one row."""
     shared: bool
-    """Whether there is one for all."""
+    """Whether all problems share one row."""
 
     def one(self, problem: int) -> Any:  # noqa: ANN401  (an array or a number)
         """Return the row of a problem."""
@@ -41,25 +42,25 @@ class Rows:
 
     def many(self, problems: Index) -> npt.NDArray[Any]:
         """Return the rows of several problems, read-only, or the one that all of them share."""
-        rows = self.array if self.shared else self.array.take(self._places(problems), axis=0)
-        if rows.ndim == 1:  # a number a problem
+        rows = self.array if self.shared else self.array.take(self._indices(problems), axis=0)
+        if rows.ndim == 1:  # one number for each problem
             rows = rows[:, None]
         rows.flags.writeable = False
         return rows
 
     def all_of(self, problems: Index) -> Vector:
-        """Return the rows of several problems as float64, each one its own."""
+        """Return the rows of several problems as float64; a shared one is repeated."""
         if self.shared:
             return np.repeat(self.array, len(problems), axis=0).astype(np.float64)
-        return self.array.take(self._places(problems), axis=0).astype(np.float64)
+        return self.array.take(self._indices(problems), axis=0).astype(np.float64)
 
-    def any(self) -> npt.NDArray[np.bool_]:
-        """Return which problems have a row with something that is not 0, or one for all."""
+    def any_nonzero(self) -> npt.NDArray[np.bool_]:
+        """Return which problems have a row that is not all zeros; one element if it is shared."""
         rows: npt.NDArray[np.bool_] = (self.array != 0).any(axis=-1)
         return rows if self.index is None else rows[self.index]
 
     def part(self, first: int, last: int) -> "Rows":
-        """Return the rows of some problems in a row, without the others'."""
+        """Return the rows of the problems from first to last - 1, without other rows."""
         if self.shared:
             return self
         if self.index is None:
@@ -69,7 +70,7 @@ class Rows:
         rows.flags.writeable = False
         return Rows(rows, index, shared=False)
 
-    def _places(self, problems: Index) -> Index:
+    def _indices(self, problems: Index) -> Index:
         return problems if self.index is None else self.index[problems]
 
 
@@ -78,12 +79,12 @@ class Tile:
     """Problems that are read together."""
 
     flat: Index
-    """Their places in the whole batch, in C order."""
+    """Their flat indices in the whole batch, in C order."""
     weights: Rows | None
     data: tuple[Rows, ...]
 
     def part(self, first: int, last: int) -> "Tile":
-        """Return some of its problems, neighbours."""
+        """Return its problems from first to last - 1."""
         if last - first == len(self.flat):
             return self
         return Tile(
@@ -92,14 +93,14 @@ class Tile:
             tuple(rows.part(first, last) for rows in self.data),
         )
 
-    def protect(self) -> None:
-        """Make the rows read-only, which they are no longer after a journey."""
+    def set_read_only(self) -> None:
+        """Make the rows read-only: unpickled arrays are writable."""
         for rows in (*self.data, *(() if self.weights is None else (self.weights,))):
             rows.array.flags.writeable = False
 
 
 class Problems:
-    """The whole batch, checked."""
+    """The arguments x0, data and weights of the whole batch, checked."""
 
     def __init__(self, x0: npt.ArrayLike, data: object, weights: npt.ArrayLike | None) -> None:
         starts = np.asarray(x0)
@@ -135,7 +136,7 @@ class Problems:
             ) from None
 
     def _bytes(self, axes: int) -> tuple[int, int]:
-        """Return the bytes of a problem's own data and results, and of what all share."""
+        """Return the bytes of each problem's data and results, and of rows that all share."""
         each, shared = 8 * (self.n * self.n + 3 * self.n + 8), 0  # the results
         for array in self._sliced():
             row = math.prod(array.shape[axes:]) * array.dtype.itemsize
@@ -146,12 +147,12 @@ class Problems:
         return each, shared
 
     def _sliced(self) -> tuple[Any, ...]:
-        """Return what has rows for problems."""
+        """Return the arrays that have rows for problems: data, and weights with batch axes."""
         weights = self.weights
         return self.data if weights is None or len(weights.shape) == 1 else (*self.data, weights)
 
     def tiles(self) -> Iterator[Tile]:
-        """Go through the batch."""
+        """Yield the tiles of the batch."""
         sizes = self._tile_sizes()
         counts = [range(0, length, size) for length, size in zip(self.shape, sizes, strict=True)]
         strides = [math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape))]
@@ -160,8 +161,8 @@ class Problems:
                 (first, min(first + size, length))
                 for first, size, length in zip(corner, sizes, self.shape, strict=True)
             ]
-            places = [np.arange(*edge) * stride for edge, stride in zip(box, strides, strict=True)]
-            flat = functools.reduce(np.add.outer, places)
+            offsets = [np.arange(*edge) * stride for edge, stride in zip(box, strides, strict=True)]
+            flat = functools.reduce(np.add.outer, offsets)
             weights = self.weights
             if weights is not None and len(weights.shape) == 1:
                 weights = weights.reshape((1,) * len(box) + weights.shape)
@@ -172,7 +173,7 @@ class Problems:
             )
 
     def _tile_sizes(self) -> list[int]:
-        """Return the edges of a tile: multiples of the data's chunks, of some 16 MB in all."""
+        """Return the edges of a tile: multiples of the data's chunks, about 16 MB in all."""
         axes = len(self.shape)
         chunks = [1] * axes
         for array in self._sliced():
@@ -208,7 +209,7 @@ class Problems:
 
 
 def _as_tuple(data: object) -> tuple[Any, ...]:
-    """Return the data as a tuple of what can be sliced."""
+    """Return the data as a tuple of arrays, or of objects that can be sliced like arrays."""
     arrays = data if isinstance(data, tuple) else (data,)
     for datum in arrays:
         if isinstance(datum, np.ma.MaskedArray):

@@ -7,25 +7,25 @@
 #include <math.h>
 #include <string.h>
 
-/* Edge of the blocks in which a matrix is transposed: both sides of a block fit the L1 cache. */
+/* Edge of the blocks in subject a matrix is transposed: both sides of a block fit the L1 cache. */
 enum { BLOCK = 32 };
 
 const char leastsq_result[] = "Result from function call"; /* SciPy's words */
 
 #define HALF_EPSILON 0x1p-10 /* of IEEE half precision, NumPy's float16 */
 
-/* Replaces NumPy's complaint about an array by ours, with NumPy's as its cause. Interrupts and the
- * like pass unchanged. */
-static void explain_not_floats(const char *what, int is_none)
+/* Replaces NumPy's TypeError or ValueError by ours, with NumPy's as its cause; other exceptions,
+ * such as KeyboardInterrupt, stay. */
+static void explain_not_floats(const char *name, int is_none)
 {
     PyObject *cause, *error;
 
     if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError))
         return;
     cause = leastsq_take_exception();
-    PyErr_Format(PyExc_TypeError, "%s is not a proper array of floats.%s", what,
+    PyErr_Format(PyExc_TypeError, "%s is not a proper array of floats.%s", name,
                  !is_none                 ? ""
-                 : what == leastsq_result ? " It is None: was a `return` forgotten?"
+                 : name == leastsq_result ? " It is None: was a `return` forgotten?"
                                           : " It is None.");
     error = leastsq_take_exception();
     PyException_SetCause(error, cause);
@@ -39,12 +39,12 @@ static int is_plain_doubles(PyObject *object, int ndim)
            PyArray_ISCARRAY_RO((PyArrayObject *)object);
 }
 
-PyArrayObject *leastsq_as_array(PyObject *object, const char *what)
+PyArrayObject *leastsq_as_array(PyObject *object, const char *name)
 {
     PyObject *array = PyArray_FromAny(object, NULL, 0, 0, NPY_ARRAY_ENSUREARRAY, NULL);
 
     if (array == NULL)
-        explain_not_floats(what, 0);
+        explain_not_floats(name, 0);
     return (PyArrayObject *)array;
 }
 
@@ -54,14 +54,14 @@ static int is_none(PyArrayObject *array)
            *(PyObject **)PyArray_DATA(array) == Py_None;
 }
 
-/* The array as native contiguous doubles of at most max_ndim dimensions, if all casts are safe. */
-static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim, const char *what)
+/* The array as native contiguous doubles of at most max_ndim dimensions, by a safe cast. */
+static PyArrayObject *as_doubles(PyArrayObject *array, int max_ndim, const char *name)
 {
     PyObject *doubles = PyArray_FromAny((PyObject *)array, PyArray_DescrFromType(NPY_DOUBLE), 0,
                                         max_ndim, NPY_ARRAY_CARRAY_RO, NULL);
 
     if (doubles == NULL)
-        explain_not_floats(what, is_none(array));
+        explain_not_floats(name, is_none(array));
     return (PyArrayObject *)doubles;
 }
 
@@ -74,7 +74,7 @@ static int same_size(PyArrayObject *array, npy_intp m)
     return 0;
 }
 
-/* Sizes are compared before anything is copied: one that is wrong may be beyond memory. */
+/* The size is compared before anything is copied: a wrong one may exceed memory. */
 static int convert_residual(PyArrayObject *array, npy_intp m, double *out)
 {
     PyArrayObject *doubles;
@@ -181,24 +181,24 @@ static int has_shape(PyArrayObject *array, int ndim, const npy_intp *shape)
     return 1;
 }
 
-PyArrayObject *leastsq_exact_doubles(PyObject *object, const char *what, int ndim,
-                                     const npy_intp *shape, const char *which)
+PyArrayObject *leastsq_exact_doubles(PyObject *object, const char *name, int ndim,
+                                     const npy_intp *shape, const char *subject)
 {
     PyArrayObject *array, *doubles = NULL;
     PyObject *wanted, *given;
 
     if (is_plain_doubles(object, ndim) && has_shape((PyArrayObject *)object, ndim, shape))
         return (PyArrayObject *)Py_NewRef(object);
-    array = leastsq_as_array(object, what);
+    array = leastsq_as_array(object, name);
     if (array == NULL)
         return NULL;
     if (is_none(array) || has_shape(array, ndim, shape))
-        doubles = as_doubles(array, ndim, what);
+        doubles = as_doubles(array, ndim, name);
     else {
         wanted = shape_text(ndim, shape);
         given = shape_text(PyArray_NDIM(array), PyArray_DIMS(array));
         if (wanted != NULL && given != NULL)
-            PyErr_Format(PyExc_ValueError, "%s should have the shape %U but it is %U.", which,
+            PyErr_Format(PyExc_ValueError, "%s should have the shape %U but it is %U.", subject,
                          wanted, given);
         Py_XDECREF(wanted);
         Py_XDECREF(given);
@@ -252,8 +252,8 @@ void leastsq_transpose(const double *rows, npy_intp m, npy_intp n, double *colum
         }
 }
 
-/* Casts and copies any real array into out, seen as an array of the same shape, without a
- * temporary of that size. */
+/* Casts and copies any real array into out, through a view of out that has the array's shape: there
+ * is no temporary of that size. */
 static int cast_into(PyArrayObject *array, int transposed, double *out)
 {
     PyArray_Descr *type = PyArray_DescrFromType(NPY_DOUBLE);
@@ -263,7 +263,7 @@ static int cast_into(PyArrayObject *array, int transposed, double *out)
     flags |= transposed ? NPY_ARRAY_C_CONTIGUOUS : NPY_ARRAY_F_CONTIGUOUS;
     if (!PyArray_CanCastArrayTo(array, type, NPY_SAFE_CASTING)) {
         Py_DECREF(type);
-        Py_XDECREF(as_doubles(array, 2, leastsq_result)); /* for NumPy's own words */
+        Py_XDECREF(as_doubles(array, 2, leastsq_result)); /* which sets the exception */
         return -1;
     }
     view = PyArray_NewFromDescr(&PyArray_Type, type, PyArray_NDIM(array), PyArray_DIMS(array),

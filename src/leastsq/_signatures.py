@@ -1,7 +1,7 @@
 """What `help` and notebooks show first of a function: names and defaults, without the types.
 
-Those are for type checkers, which read the source, and for `typing.get_type_hints`. A function that
-takes over the attributes of one of ours (`functools.wraps`) takes over its signature, too.
+Type checkers read them in the source, and `typing.get_type_hints` finds them. Functions that wrap
+one of these by `functools.wraps` take over its signature.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-/* One solve for leastsq(): its arrays, the driver of the core, and what is returned. */
+/* One solve for leastsq(): allocates the arrays, calls lmdif or lmder, and returns the results. */
 #include "_methods.h"
 #include "_trampoline.h"
 #include "leastsq.h"
@@ -8,11 +8,11 @@
 /* The arrays of one solve; those that are returned are NumPy's. */
 typedef struct {
     PyArrayObject *fvec, *fjac, *ipvt, *qtf;
-    double *diag; /* then wa1, wa2, wa3, a point, of n numbers each, and wa4 of m */
+    double *diag; /* diag, wa1, wa2, wa3 and a point, n elements each, then wa4, m elements */
 } Arrays;
 
-/* Allocates all but fvec; 0, or -1. A compiled residual can end a solve before there is a Jacobian,
- * which is zeros then. */
+/* Allocates all but fvec; 0, or -1. fjac is set to zeros for a compiled residual, which can end a
+ * solve before the first Jacobian. */
 static int allocate(Arrays *arrays, npy_intp n, int compiled)
 {
     npy_intp m = PyArray_SIZE(arrays->fvec), shape[2] = {n, m};
@@ -37,7 +37,7 @@ static void free_arrays(Arrays *arrays)
     PyMem_Free(arrays->diag);
 }
 
-/* What a solve is told beside its functions and arrays. */
+/* The scalar arguments of a solve. */
 typedef struct {
     double ftol, xtol, gtol, factor, epsfcn;
     int maxfev, mode;
@@ -65,14 +65,14 @@ static int run(UserFunctions *user, const Settings *settings, npy_intp n, double
                              (int)m, settings->ftol, settings->xtol, settings->gtol,
                              settings->maxfev, diag, settings->mode, settings->factor, 0, nfev,
                              njev, ipvt, qtf, wa1, wa2, wa3, wa4);
-    if (info < 0 && !user->analytic && user->iflag == 2) /* x has a difference step */
+    if (info < 0 && !user->analytic && user->iflag == 2) /* x still has a difference step */
         memcpy(x, user->point, (size_t)n * sizeof(double));
     for (npy_intp j = 0; j < n; j++)
         ipvt[j] -= ipvt[j] > 0;
     return info;
 }
 
-/* The same without the GIL, unless functions are Python's. */
+/* The same; the GIL is released if func is compiled. */
 static int run_without_gil_if_compiled(UserFunctions *user, const Settings *settings, npy_intp n,
                                       double *x, const Arrays *arrays, int *nfev, int *njev)
 {
@@ -80,14 +80,14 @@ static int run_without_gil_if_compiled(UserFunctions *user, const Settings *sett
 
     if (user->compiled == NULL)
         return run(user, settings, n, x, arrays, nfev, njev);
-    leastsq_compiled_enter(user->compiled);
+    leastsq_compiled_release_gil(user->compiled);
     info = run(user, settings, n, x, arrays, nfev, njev);
-    leastsq_compiled_leave(user->compiled);
+    leastsq_compiled_acquire_gil(user->compiled);
     return info;
 }
 
-/* Allocates the arrays and evaluates the functions for the first time; 1, 0 where that is the end,
- * -1 with an exception. */
+/* Allocates the arrays and evaluates the functions for the first time; returns 1, 0 if a compiled
+ * residual has failed, or -1 with an exception. */
 static int prepare_arrays(UserFunctions *user, const double *x, npy_intp n, Arrays *arrays,
                           double *relative_error)
 {
@@ -103,18 +103,18 @@ static int prepare_arrays(UserFunctions *user, const double *x, npy_intp n, Arra
     return !leastsq_has_failed(user);
 }
 
-/* The arguments of solve by their places. */
+/* The arguments of solve by position. */
 enum { FUNC, X, ARGS, DFUN, TRANSPOSED, FTOL, XTOL, GTOL, MAXFEV, FACTOR, DIAG, EPSFCN, NARGS };
 
 /* solve(func, x, args, dfun, transposed, ftol, xtol, gtol, maxfev, factor, diag, epsfcn)
  *     -> info, finite, nfev, njev, fvec, fjac, ipvt, qtf
- * x is overwritten; dfun, diag and epsfcn may be None. Where an argument is out of range func, and
- * dfun if it is Python's, are called once, as for a solve, and info is 0. Where a compiled
- * residual has failed, info is -1. */
+ * x is overwritten; dfun, diag and epsfcn may be None. If an argument is out of range, info is 0:
+ * func, and a dfun written in Python, have been called once, as for a solve. If a compiled residual
+ * has failed, info is -1. */
 PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *outcome = NULL, *dfun;
-    int info = -1, nfev = 1, njev = 0, finite = 1, goes_on;
+    int info = -1, nfev = 1, njev = 0, finite = 1, proceed;
     npy_intp n;
     double *x;
     Settings settings;
@@ -135,20 +135,20 @@ PyObject *leastsq_py_solve(PyObject *Py_UNUSED(self), PyObject *const *args, Py_
     if (leastsq_prepare(&user, args[FUNC], dfun, args[ARGS]) < 0)
         return NULL;
     user.transposed = args[TRANSPOSED] == Py_True;
-    goes_on = prepare_arrays(&user, x, n, &arrays, &settings.epsfcn);
-    if (goes_on < 0)
+    proceed = prepare_arrays(&user, x, n, &arrays, &settings.epsfcn);
+    if (proceed < 0)
         goto done;
     if (args[EPSFCN] != Py_None)
         settings.epsfcn = PyFloat_AsDouble(args[EPSFCN]);
     if (settings.mode == 2)
         memcpy(arrays.diag, PyArray_DATA((PyArrayObject *)args[DIAG]), (size_t)n * sizeof(double));
-    if (goes_on)
+    if (proceed)
         info = run_without_gil_if_compiled(&user, &settings, n, x, &arrays, &nfev, &njev);
     if (PyErr_Occurred())
         goto done;
     if (info == LEASTSQ_IMPROPER_INPUT)
         memset(PyArray_DATA(arrays.fjac), 0, (size_t)PyArray_NBYTES(arrays.fjac));
-    else if (goes_on) /* else m may be a guess, below n */
+    else if (proceed) /* otherwise m may be an estimate, and less than n */
         finite = leastsq_is_finite(PyArray_SIZE(arrays.fvec), n, x, PyArray_DATA(arrays.fvec),
                                    PyArray_DATA(arrays.fjac));
     outcome = Py_BuildValue("iOiiOOOO", info, finite ? Py_True : Py_False, nfev, njev,

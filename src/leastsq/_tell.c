@@ -1,47 +1,49 @@
-/* Tells a solve that asks what it wants, in any order, from whatever thread. */
+/* LevenbergMarquardt.tell: gives a solve the values that it has requested, in any order and from
+ * any thread. */
 #include "_ask.h"
 #include "_methods.h"
 
 #include <math.h>
 #include <string.h>
 
-static int same(double a, double b)
+/* Whether two numbers are equal or both NaN. */
+static int is_same(double a, double b)
 {
     return a == b || (a != a && b != b);
 }
 
-enum { NOT_ASKED = -1 };
+enum { NOT_REQUESTED = -1 };
 
-/* Whether the step of a parameter changes nothing, as in one that is not finite: all such columns
- * have x itself as their point. */
-static int step_is_lost(const Solve *solve, const leastsq_view *view, int j, double *scratch)
+/* Whether the difference step does not change x[j], which is not finite then. The point of every
+ * such column is x itself. */
+static int step_has_no_effect(const Solve *solve, const leastsq_view *view, int j, double *scratch)
 {
     if (isfinite(view->x[j]))
         return 0;
     leastsq_difference_point(solve->block, j, scratch);
-    return same(scratch[j], view->x[j]);
+    return is_same(scratch[j], view->x[j]);
 }
 
-/* The column of a difference Jacobian that a point is for, or NOT_ASKED. Where it is for several,
- * which is where x is told, each of them has its turn: from tells where to look. */
+/* The column of a difference Jacobian to which a point belongs, or NOT_REQUESTED. If it is x itself
+ * it belongs to several, which are returned one after the other: the search begins at from. */
 static int column_of(const Solve *solve, const leastsq_view *view, const double *point, int *from,
                      double *scratch)
 {
-    int column = NOT_ASKED;
+    int column = NOT_REQUESTED;
 
     for (int i = 0; i < view->n; i++)
-        if (!same(point[i], view->x[i])) {
-            if (column != NOT_ASKED)
-                return NOT_ASKED;
+        if (!is_same(point[i], view->x[i])) {
+            if (column != NOT_REQUESTED)
+                return NOT_REQUESTED;
             column = i;
         }
-    if (column != NOT_ASKED) {
+    if (column != NOT_REQUESTED) {
         leastsq_difference_point(solve->block, column, scratch);
-        return same(point[column], scratch[column]) ? column : NOT_ASKED;
+        return is_same(point[column], scratch[column]) ? column : NOT_REQUESTED;
     }
     for (int j = 0; j < view->n; j++)
-        if (step_is_lost(solve, view, j, scratch)) {
-            column = j; /* told before, unless another is found */
+        if (step_has_no_effect(solve, view, j, scratch)) {
+            column = j; /* given already, unless the search goes on to another */
             if (j >= *from && !view->given[j]) {
                 *from = j + 1;
                 break;
@@ -50,13 +52,13 @@ static int column_of(const Solve *solve, const leastsq_view *view, const double 
     return column;
 }
 
-/* What is told, its points found among those that were asked. */
+/* The arguments of tell, and which of the requested points its points are. */
 typedef struct {
     PyArrayObject *points, *values;
     npy_intp count;
-    double relative_error; /* of the type that the values had */
+    double relative_error; /* the machine epsilon of the values' dtype */
     int *columns;          /* column_of each point of a difference Jacobian */
-    npy_intp unasked;      /* the first point that was not asked, or -1 */
+    npy_intp unrequested;  /* the index of the first point that was not requested, or -1 */
 } Told;
 
 static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
@@ -71,30 +73,30 @@ static int find_points(Told *told, const Solve *solve, const leastsq_view *view)
         PyErr_NoMemory();
         return -1;
     }
-    for (npy_intp i = 0; i < told->count && told->unasked < 0; i++, point += view->n) {
+    for (npy_intp i = 0; i < told->count && told->unrequested < 0; i++, point += view->n) {
         int column = 0;
 
         if (view->request == LEASTSQ_WANTS_DIFFERENCES)
             column = column_of(solve, view, point, &from, scratch);
         else
             for (int j = 0; j < view->n; j++)
-                if (!same(point[j], view->point[j]))
-                    column = NOT_ASKED;
+                if (!is_same(point[j], view->point[j]))
+                    column = NOT_REQUESTED;
         told->columns[i] = column;
-        if (column == NOT_ASKED)
-            told->unasked = i;
+        if (column == NOT_REQUESTED)
+            told->unrequested = i;
     }
     PyMem_Free(scratch);
     return 0;
 }
 
-/* Points and values of the right shapes, whatever they were given as. Both are arrays before the
- * shape of either is looked at: making one of an object runs its code. */
+/* Converts points and values to doubles of the right shapes. Both become arrays before the shape of
+ * either is checked, since converting an object runs its code. */
 static int read_told(Told *told, const leastsq_view *view, PyObject *points, PyObject *values)
 {
     const int jacobian = view->request == LEASTSQ_WANTS_JACOBIAN;
     const int differences = view->request == LEASTSQ_WANTS_DIFFERENCES;
-    npy_intp shape[2] = {differences ? LEASTSQ_ANY('k') : 1, view->n};
+    npy_intp shape[2] = {differences ? LEASTSQ_ANY_LENGTH('k') : 1, view->n};
     PyArrayObject *points_array = leastsq_as_array(points, "points"), *values_array = NULL;
 
     if (points_array != NULL)
@@ -115,7 +117,7 @@ static int read_told(Told *told, const leastsq_view *view, PyObject *points, PyO
     return told->values == NULL ? -1 : 0;
 }
 
-/* Whether all columns are there, from the first to the last. */
+/* Whether all columns are given, from the first to the last. */
 static int is_in_order(const Told *told, int n)
 {
     for (npy_intp i = 0; i < told->count; i++)
@@ -124,19 +126,19 @@ static int is_in_order(const Told *told, int n)
     return told->count == n;
 }
 
-static int take_columns(Solve *solve, const leastsq_view *view, const Told *told)
+static int store_columns(Solve *solve, const leastsq_view *view, const Told *told)
 {
     const double *values = PyArray_DATA(told->values);
 
-    if (!leastsq_is_given_in_parts(view) && !is_in_order(told, view->n) &&
-        leastsq_keep_factors(solve, view->fjac, view->m, view->n) < 0)
+    if (!leastsq_is_partly_given(view) && !is_in_order(told, view->n) &&
+        leastsq_save_factors(solve, view->fjac, view->m, view->n) < 0)
         return -1;
     for (npy_intp i = 0; i < told->count; i++, values += view->m)
         leastsq_difference_column(solve->block, told->columns[i], values);
     return 0;
 }
 
-static int take(Solve *solve, leastsq_view *view, const Told *told)
+static int store(Solve *solve, leastsq_view *view, const Told *told)
 {
     if (told->count == 0)
         return 0;
@@ -145,18 +147,18 @@ static int take(Solve *solve, leastsq_view *view, const Told *told)
         leastsq_copy_jacobian(PyArray_DATA(told->values), view->m, view->n, 0, view->jacobian);
     else if (view->request == LEASTSQ_WANTS_RESIDUAL)
         memcpy(view->residual, PyArray_DATA(told->values), (size_t)view->m * sizeof(double));
-    else if (take_columns(solve, view, told) < 0)
+    else if (store_columns(solve, view, told) < 0)
         return -1;
     leastsq_resume(solve->block, 0);
     leastsq_inspect(solve->block, view);
-    if (!leastsq_is_given_in_parts(view)) {
+    if (!leastsq_is_partly_given(view)) {
         PyMem_Free(solve->factors);
         solve->factors = NULL;
     }
     return 0;
 }
 
-/* What tell does while nobody else may. */
+/* The body of tell, which one thread at a time may run. */
 static int tell(PyObject *capsule, Solve *solve, PyObject *points, PyObject *values, Told *told)
 {
     leastsq_view view;
@@ -169,20 +171,20 @@ static int tell(PyObject *capsule, Solve *solve, PyObject *points, PyObject *val
     }
     if (read_told(told, &view, points, values) < 0 || find_points(told, solve, &view) < 0)
         return -1;
-    if (told->unasked >= 0)
+    if (told->unrequested >= 0)
         return 0;
     LEASTSQ_BEGIN_CRITICAL(capsule);
-    status = take(solve, &view, told);
+    status = store(solve, &view, told);
     LEASTSQ_END_CRITICAL();
     return status;
 }
 
-/* tell(solve, points, values) -> the index of the first point that was not asked, or None
- * Nothing is changed where there is one, nor where there is an exception. */
+/* tell(solve, points, values) -> the index of the first point that was not requested, or None
+ * If there is one, or an exception, the solve is not changed. */
 PyObject *leastsq_py_tell(PyObject *Py_UNUSED(self), PyObject *const *args, Py_ssize_t nargs)
 {
     Solve *solve = leastsq_solve_of("tell", args, nargs, 3);
-    Told told = {.unasked = -1};
+    Told told = {.unrequested = -1};
     int busy, status = -1;
 
     if (solve == NULL)
@@ -204,5 +206,5 @@ PyObject *leastsq_py_tell(PyObject *Py_UNUSED(self), PyObject *const *args, Py_s
     PyMem_Free(told.columns);
     if (status < 0)
         return NULL;
-    return told.unasked < 0 ? Py_NewRef(Py_None) : PyLong_FromSsize_t(told.unasked);
+    return told.unrequested < 0 ? Py_NewRef(Py_None) : PyLong_FromSsize_t(told.unrequested);
 }

@@ -1,8 +1,8 @@
 /* Calls the user's functions from the core.
  *
- * The GIL is kept throughout Python functions. x goes out and residuals come back as copies:
- * neither side sees the other's memory. An exception ends the solve by a negative flag and
- * stays set; a compiled residual can end it without one. */
+ * The GIL is held between calls of Python functions. x and the residuals are copied: neither side
+ * sees the other's memory. An exception stays set and ends the solve by a negative flag; a compiled
+ * residual can end it without an exception. */
 #include "_trampoline.h"
 
 #include <string.h>
@@ -13,7 +13,8 @@ int leastsq_prepare(UserFunctions *user, PyObject *func, PyObject *dfun, PyObjec
 
     *user = (UserFunctions){.func = func, .dfun = dfun, .nargs = (size_t)extra + 1,
                             .compiled = leastsq_compiled_of(func)};
-    user->analytic = dfun != NULL || (user->compiled != NULL && user->compiled->both != NULL);
+    user->analytic = dfun != NULL || (user->compiled != NULL &&
+                                      user->compiled->residual_or_jacobian != NULL);
     user->stack = PyMem_New(PyObject *, extra + 2);
     if (user->stack == NULL) {
         PyErr_NoMemory();
@@ -32,7 +33,7 @@ void leastsq_release(UserFunctions *user)
     PyMem_Free(user->stack);
 }
 
-int leastsq_is_ours_alone(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr)
+int leastsq_is_reusable(PyArrayObject *x, npy_intp n, const PyArray_Descr *descr)
 {
 #ifdef Py_GIL_DISABLED
     (void)x;
@@ -78,14 +79,14 @@ int leastsq_new_point(UserFunctions *user, const double *x, npy_intp n)
 }
 
 PyArrayObject *leastsq_call_vectorized(UserFunctions *user, PyObject *function, int ndim,
-                                       const npy_intp *shape, const char *which)
+                                       const npy_intp *shape, const char *subject)
 {
     PyObject *result = leastsq_call(user, function);
     PyArrayObject *numbers;
 
     if (result == NULL)
         return NULL;
-    numbers = leastsq_exact_doubles(result, leastsq_result, ndim, shape, which);
+    numbers = leastsq_exact_doubles(result, leastsq_result, ndim, shape, subject);
     Py_DECREF(result);
     return numbers;
 }
@@ -124,12 +125,12 @@ static int vectorized_jacobian(UserFunctions *user, const double *x, npy_intp m,
     return 0;
 }
 
-/* Calls func or dfun with a copy of x of its own. */
+/* Calls func or dfun with a copy of x that it may modify and keep. */
 static PyObject *call(UserFunctions *user, PyObject *function, const double *x, npy_intp n)
 {
     PyArrayObject *point = (PyArrayObject *)user->stack[LEASTSQ_POINT];
 
-    if (point == NULL || !leastsq_is_ours_alone(point, n, user->descr)) {
+    if (point == NULL || !leastsq_is_reusable(point, n, user->descr)) {
         Py_XSETREF(user->stack[LEASTSQ_POINT], PyArray_SimpleNew(1, &n, NPY_DOUBLE));
         if (user->stack[LEASTSQ_POINT] == NULL)
             return NULL;

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-__all__ = ["Workers", "mapped"]
+__all__ = ["Workers", "checked_map"]
 
 Item = TypeVar("Item")
 
 Workers = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
-"""Like map, of one list."""
+"""Like map, of a function and one list."""
 
 
-def mapped(
+def checked_map(
     workers: Workers, function: Callable[[Item], Any], items: list[Item], name: str
 ) -> Iterator[Any]:
-    """Go through the results of a function of some items, as many as there are of them."""
+    """Yield the results of a function of some items; refuse more or fewer results than items."""
     returned = workers(function, items)
     try:
         results = iter(returned)

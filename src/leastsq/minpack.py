@@ -16,7 +16,7 @@ from leastsq._checks import (
     as_number,
     matrix,
     permutation,
-    square,
+    square_matrix,
     triangular_problem,
     vector,
 )  # fmt: skip
@@ -70,7 +70,7 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
     a : array_like, shape (m, n)
         The matrix; m < n is allowed.
     pivot : bool, default True
-        Whether to interchange columns, the largest norm left first.
+        Whether to pivot: each step exchanges columns so that the largest partial norm comes first.
 
     Returns
     -------
@@ -165,10 +165,10 @@ def qrsolv(
     >>> x.tolist()
     [3.0]
     """
-    s, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
+    s, ipvt_from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
     x, sdiag = np.empty_like(rhs), np.empty_like(rhs)
     if s.size:
-        _minpack.qrsolv(s, from_one, scale, rhs, x, sdiag)
+        _minpack.qrsolv(s, ipvt_from_one, scale, rhs, x, sdiag)
     return x, sdiag, s
 
 
@@ -231,17 +231,17 @@ def lmpar(
     >>> bool(0.9 <= x[0] <= 1.1), par > 0.0
     (True, True)
     """
-    s, from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
-    bound, guess = as_number("delta", delta), as_number("par", par)
+    s, ipvt_from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
+    bound, start = as_number("delta", delta), as_number("par", par)
     if not bound > 0.0:
         raise ValueError(f"delta must be positive, not {bound}")
-    if not guess >= 0.0:
-        raise ValueError(f"par must not be negative, and is {guess}")
+    if not start >= 0.0:
+        raise ValueError(f"par must not be negative, and is {start}")
     if not np.all(scale != 0.0):
         raise ValueError(f"diag must not contain zeros, and is {scale}")
     x, sdiag, parameter = np.empty_like(rhs), np.zeros_like(rhs), 0.0
     if s.size:
-        parameter = _minpack.lmpar(s, from_one, scale, rhs, bound, guess, x, sdiag)
+        parameter = _minpack.lmpar(s, ipvt_from_one, scale, rhs, bound, start, x, sdiag)
     return parameter, x, sdiag, s
 
 
@@ -284,10 +284,10 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
     >>> covar([[2.0, 0.0], [0.0, 1.0]], [0, 1]).tolist()
     [[0.25, 0.0], [0.0, 1.0]]
     """
-    covariance = square("r", r)
-    from_one, limit = permutation(ipvt, covariance.shape[0]), as_number("tol", tol)
+    covariance = square_matrix("r", r)
+    ipvt_from_one, limit = permutation(ipvt, covariance.shape[0]), as_number("tol", tol)
     if covariance.size:
-        _minpack.covar(covariance, from_one, limit)
+        _minpack.covar(covariance, ipvt_from_one, limit)
     return covariance
 
 
@@ -311,8 +311,8 @@ def chkder(
     Parameters
     ----------
     x : array_like, shape (n,)
-        The point of the check; zeros and coincidences make the check less telling, as do samples
-        where the derivatives are nearly zero.
+        The point of the check. It is less reliable where elements of x are zero or special
+        values, and for samples whose derivatives are nearly zero.
     fvec : array_like, shape (m,), optional
         Residual at x.
     fjac : array_like, shape (m, n), optional
@@ -323,8 +323,8 @@ def chkder(
     Returns
     -------
     ndarray, shape (n,) or (m,)
-        The point xp; or for each row of the Jacobian 1 where it is right, 0 where it is wrong, and
-        numbers between where in doubt (above 0.5: probably right).
+        The point xp; or for each row of the Jacobian a number from 0 to 1: 1 if it is consistent
+        with the residual, 0 if it is inconsistent; above 0.5 it is probably consistent.
 
     Raises
     ------
@@ -352,10 +352,10 @@ def chkder(
     """
     point = vector("x", x)
     if fvec is None and fjac is None and fvecp is None:
-        nothing, neighbour = np.zeros(1), np.empty_like(point)
+        unused, neighbour = np.zeros(1), np.empty_like(point)
         if point.size:
-            unused = np.zeros((1, point.size), order="F")
-            _minpack.chkder(point, nothing, unused, neighbour, nothing, 1, nothing)
+            unused_matrix = np.zeros((1, point.size), order="F")
+            _minpack.chkder(point, unused, unused_matrix, neighbour, unused, 1, unused)
         return neighbour
     if fvec is None or fjac is None or fvecp is None:
         raise TypeError("fvec, fjac and fvecp must be given together")
