@@ -1,4 +1,4 @@
-"""The kernels of every instruction set: the same bits, the registers that they claim."""
+"""The kernels of every instruction set: their bits, and the registers that they use."""
 
 import hashlib
 import os
@@ -71,14 +71,14 @@ REGISTERS = {
 
 @cache
 def available() -> list[str]:
-    """Names of this machine's instruction sets, from the error about one that it has not."""
+    """Names of this machine's instruction sets, from the error message for an unknown one."""
     done = run("import leastsq", "no-such-set")
     assert done.returncode != 0
     return done.stderr.rpartition("which has:")[2].split()
 
 
 def run(code: str, simd: str | None) -> subprocess.CompletedProcess[str]:
-    """Run Python code with an instruction set asked for."""
+    """Run Python code with LEASTSQ_SIMD set."""
     environment = {key: value for key, value in os.environ.items() if key != "LEASTSQ_SIMD"}
     if simd is not None:
         environment["LEASTSQ_SIMD"] = simd
@@ -162,7 +162,7 @@ int main(void)
 
 
 def test_an_unknown_name_in_a_c_program(tmp_path: Path) -> None:
-    """The baseline runs, for good, and the program can find out."""
+    """The baseline is used from then on, and the program can find out."""
     source = tmp_path / "unknown.c"
     source.write_text(UNKNOWN_NAME)
     program = build(tmp_path, source, *config("--cflags", "--libs"))
