@@ -6,7 +6,8 @@ source "$(dirname "$0")/common.sh"
 
 declare -A OLDEST_NUMPY=([3.11]=2.0.0 [3.12]=2.0.0 [3.13]=2.1.0 [3.14]=2.3.2 [3.15]=2.5.2)
 # Those tests that need neither SciPy nor Debian's reference libraries.
-TESTS=(callables config doors inputs options outputs package reentrancy residuals)
+TESTS=(callables config inputs native_api options outputs package reentrancy residuals
+    signatures)
 
 platform=manylinux_2_17_$(uname -m)
 output=build/wheels

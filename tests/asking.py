@@ -1,4 +1,4 @@
-"""Solves that ask, gone through by the tests."""
+"""Drivers of reverse-communication solves for the tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ each_kind = pytest.mark.parametrize("analytic", [False, True], ids=["differences
 
 
 def answer(solve: Solve, run: Run) -> None:
-    """Tell a solve all that it asks for now."""
+    """Answer everything that a solve requests now."""
     points = solve.ask()
     assert points is not None
     if solve.request == "jacobian":
@@ -36,7 +36,7 @@ def quiet_result(solve: Solve) -> tuple:
 
 
 def wanted(run: Run, analytic: bool, **options: object) -> tuple:
-    """Return what leastsq makes of a run."""
+    """Return leastsq's result for a run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return leastsq(
@@ -46,7 +46,7 @@ def wanted(run: Run, analytic: bool, **options: object) -> tuple:
 
 
 def asked(analytic: bool = False) -> Iterator[tuple[Solve, str | None]]:
-    """Go through a solve of the decay, request by request."""
+    """Step through a solve of the decay, request by request."""
     solve = Solve(START, 40, analytic=analytic)
     while (points := solve.ask()) is not None:
         yield solve, solve.request
@@ -58,7 +58,7 @@ def asked(analytic: bool = False) -> Iterator[tuple[Solve, str | None]]:
 
 
 def at(request: str) -> Solve:
-    """Return a solve of the decay at "start", "differences", "jacobian", "trial" or "end"."""
+    """Return a solve of the decay, at "start", "differences", "jacobian", "trial" or "end"."""
     for solve, _ in asked(analytic=request == "jacobian"):
         points = solve.ask()
         now = (
@@ -74,6 +74,6 @@ def at(request: str) -> Solve:
 
 
 def state(solve: Solve) -> tuple:
-    """Return everything that a solve shows."""
+    """Return every attribute of a solve."""
     shown = (solve.ask(), solve.request, solve.x, solve.fvec, solve.nfev, solve.njev, solve.nit)
     return (*bits([item if item is not None else np.nan for item in shown]), solve.ier)

@@ -32,10 +32,10 @@ def cminpack() -> CLibrary:
 
 
 @pytest.fixture(scope="session")
-def doors(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def native_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """Load libleastsq.a, made into a shared library."""
     archive = Path(leastsq.get_library_dir()) / "libleastsq.a"
-    library = tmp_path_factory.mktemp("doors") / "doors.so"
+    library = tmp_path_factory.mktemp("native") / "libleastsq.so"
     whole = ["-Wl,--whole-archive", str(archive), "-Wl,--no-whole-archive"]
     system = [] if bundled() else ["-lminpack"]
     compiler = os.environ.get("CC", "cc").split()
@@ -45,6 +45,8 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 
 @pytest.fixture(scope="session", params=["c", "fortran"] if bundled() else ["c"])
-def door(request: pytest.FixtureRequest, doors: ctypes.CDLL) -> Library:
-    """Open each of our native doors; the system build leaves Fortran's to the system."""
-    return CLibrary(doors, "leastsq_{}") if request.param == "c" else Library(doors)
+def native_api(request: pytest.FixtureRequest, native_library: ctypes.CDLL) -> Library:
+    """Open each of our native native_library; the system build leaves Fortran's to the system."""
+    return (
+        CLibrary(native_library, "leastsq_{}") if request.param == "c" else Library(native_library)
+    )

@@ -1,4 +1,4 @@
-"""Curves for curve_fit, and its outcomes beside those of SciPy's."""
+"""Curves for curve_fit, and comparison of its outcomes with SciPy's."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def ours(*args: Any, **options: Any) -> Any:
 
 
 def outcome(function: Callable[..., Any], *args: Any, **options: Any) -> tuple[Any, list[Any]]:
-    """Return the result, or type and text of the exception; and what was warned of."""
+    """Return the result, or type and text of the exception; and the warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -1,4 +1,4 @@
-/* A decay as scientists write residuals in C, for test_compiled.py. */
+/* Residuals of a decay in C, for test_compiled.py. */
 #include <math.h>
 
 /* p: a row of data. */
@@ -51,7 +51,7 @@ int decay_and_slopes(void *p, int m, int n, const double *x, double *fvec, doubl
     return 0;
 }
 
-/* p: how many calls go well, and what is returned then. */
+/* p: the number of calls that succeed, and the value returned after them. */
 int counted(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {
     double *state = p;
@@ -63,7 +63,7 @@ int counted(void *p, int m, int n, const double *x, double *fvec, int iflag)
     return state[0]-- > 0.0 ? 0 : (int)state[1];
 }
 
-/* Takes its time. p: a counter. */
+/* A slow residual. p: a counter. */
 int slow(void *p, int m, int n, const double *x, double *fvec, int iflag)
 {
     volatile double waste = 0.0;

@@ -34,7 +34,7 @@ def slopes(p: Array, y: Array) -> Array:
 
 
 def one(k: int, func: Callable[..., object] = decay, **options: object) -> tuple:
-    """Return what leastsq makes of a problem."""
+    """Return leastsq's result for a problem."""
     return leastsq(func, START, (DATA[k],), full_output=True, **options)
 
 

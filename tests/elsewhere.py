@@ -22,7 +22,7 @@ def numbered_decay(p: Array, y: Array, k: Array) -> Array:
 
 
 def signed_decay(p: Array, y: Array, folder: Path) -> Array:
-    """Residuals of a decay; the process leaves its number in a folder."""
+    """Residuals of a decay; the process records its number in a folder."""
     (folder / str(os.getpid())).touch()
     return decay(p, y)
 
@@ -42,7 +42,7 @@ def writing_decay(p: Array, y: Array) -> Array:
 
 
 def scratch_decay(p: Array, y: Array, scratch: Array) -> Array:
-    """Residuals of a decay by way of an array that the caller gives, with time for a race."""
+    """Residuals of a decay in a scratch array of the caller, slow enough for a race."""
     place = scratch[: y.shape[0], : y.shape[1]]
     place[...] = p[0]
     for _ in range(3):
@@ -57,19 +57,19 @@ def product(p: Array, y: Array, matrix: Array) -> Array:
 
 
 class SlowToPickle:
-    """An argument that a timeout meets on its second journey."""
+    """An argument whose second pickling times out."""
 
-    journeys = 0
+    picklings = 0
 
     def __getstate__(self) -> dict[str, object]:
-        self.journeys += 1
-        if self.journeys > 1:
+        self.picklings += 1
+        if self.picklings > 1:
             raise TimeoutError("a slow disk")
         return {}
 
 
 class SlowToUnpickle:
-    """An argument that a timeout meets where it arrives."""
+    """An argument whose unpickling times out."""
 
     def __getstate__(self) -> dict[str, object]:
         return {"": None}
@@ -84,14 +84,14 @@ def ignoring(p: Array, y: Array, _: object) -> Array:
 
 
 def nested_decay(p: Array, y: Array, folder: Path) -> Array:
-    """Residuals of a decay; on the way, other fits by processes of this process."""
+    """Residuals of a decay; runs other fits in subprocesses of this process."""
     leastsq_many(signed_slow_decay, np.ones(3), data=y[None] * np.ones((40, 1)), args=folder,
                  workers=2)  # fmt: skip
     return decay(p, y)
 
 
 def signed_slow_decay(p: Array, y: Array, folder: Path) -> Array:
-    """Residuals that take their time; the process leaves its number in a folder."""
+    """Residuals that take their time; the process records its number in a folder."""
     time.sleep(0.05)
     return signed_decay(p, y, folder)
 

@@ -1,4 +1,4 @@
-"""Who fits elsewhere: the maps of executors, pools and a cluster; what the tests say about them."""
+"""Engines for workers=: the maps of executors, pools and a cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def processes() -> list[Any]:
-    """Return the processes of this one, but loky's, which stay for a while."""
+    """Return the child processes, except loky's, which persist for a while."""
     return [p for p in multiprocessing.active_children() if type(p).__name__ != "LokyProcess"]
 
 

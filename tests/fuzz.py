@@ -1,10 +1,10 @@
-"""Random solves and building blocks on wild numbers: ours beside SciPy's and the 1980 library's.
+"""Random solves and building blocks on extreme numbers, compared with SciPy and MINPACK.
 
     python tests/fuzz.py --seed 7 --count 100000
 
 Every bit is compared. A case is a piece of Python text made from two numbers, the seed and its own;
 one that differs is printed as that text, and every difference that is excluded is counted under its
-reason. Beside our core, the 1980 library runs with the machine constants that its literals stand
+reason. For that comparison the 1980 library runs with the machine constants that its literals stand
 for, put in their place in a copy of it; the system build is compared with the library as it is.
 """
 
@@ -105,7 +105,7 @@ Check = Callable[[np.random.Generator], Iterator[Verdict]]
 
 
 class Original(Library):
-    """The 1980 library, which also tells whether its own arithmetic made or compared a NaN."""
+    """The 1980 library; reports whether its own arithmetic produced or compared a NaN."""
 
     no_number = False
     _flags = ctypes.CDLL(None)
@@ -120,7 +120,7 @@ class Original(Library):
     def _guarded(self, *arguments: Any) -> int:
         self._look()
         status = super()._guarded(*arguments)
-        self._flags.feclearexcept(FE_INVALID)  # what the user's function does is not the library's
+        self._flags.feclearexcept(FE_INVALID)  # not the operations of the user's function
         return status
 
     def _look(self) -> None:
@@ -129,7 +129,7 @@ class Original(Library):
 
 @cache
 def original() -> Original:
-    """Load the library, beside our own core with other constants."""
+    """Load the library; for our own core, with other machine constants."""
     try:
         library = ctypes.CDLL("libminpack.so.1")
     except OSError as error:
@@ -149,7 +149,7 @@ def original() -> Original:
 
 @cache
 def scipys() -> Callable[..., Any] | None:
-    """Return SciPy's function where there is one to compare our own core with."""
+    """Return SciPy's function if our own core is to be compared with it."""
     try:
         return scipy_leastsq() if bundled() else None
     except pytest.skip.Exception:
@@ -162,7 +162,7 @@ def wild(rng: np.random.Generator, *shape: int) -> FloatArray:
     exponents = rng.uniform(-span, span, shape)
     if rng.random() < 0.7:  # one scale for all, or one for each column
         exponents = exponents.flat[0] + rng.choice([0.0, 3.0, span]) * rng.random(shape[-1])
-    if rng.random() < 0.1:  # where enorm's classes, and where the numbers end
+    if rng.random() < 0.1:  # limits of enorm's classes and of double precision
         border = rng.choice([-307.5, -19.5, 18.0, 19.0, 153.5, 307.5])
         exponents = border + rng.uniform(-1.0, 1.0, shape)
     values: FloatArray = rng.standard_normal(shape) * 10.0 ** np.clip(exponents, -308.0, 307.6)
@@ -170,7 +170,7 @@ def wild(rng: np.random.Generator, *shape: int) -> FloatArray:
         values[rng.random(shape) < 0.3] = 0.0
     if rng.random() < 0.05:
         values[rng.random(shape) < 0.2] = 5e-324 * rng.integers(1, 1000)
-    if len(shape) == 2 and rng.random() < 0.1:  # a column of zeros, or one that stands twice
+    if len(shape) == 2 and rng.random() < 0.1:  # a zero column, or two equal ones
         values[:, -1] = values[:, 0] * rng.choice([0.0, 1.0])
     return values
 
@@ -300,16 +300,16 @@ def check_blocks(rng: np.random.Generator) -> Iterator[Verdict]:
 
 
 def from_one(order: npt.NDArray[np.int64]) -> IntArray:
-    """Return a permutation as MINPACK counts it."""
+    """Return a permutation that counts from 1, as in MINPACK."""
     return (order + 1).astype(np.intc)
 
 
 def _plain(result: Any) -> tuple[Any, ...]:
-    """Return the bits of results, permutations from 0 and what was left alone as zeros."""
+    """Return the bits of results, permutations from 0, zeros for what was not written."""
     parts = []
     for part in result if isinstance(result, tuple) else [result]:
         array = np.atleast_1d(part)
-        if array.dtype.kind == "i":  # without pivoting the original leaves it alone
+        if array.dtype.kind == "i":  # not written by the original without pivoting
             array = np.arange(array.size) if (array == FILL_INT).all() else array - array.min()
         parts.append(np.where(array == FILL, 0.0, array))
     return bits(parts)
@@ -319,7 +319,7 @@ def _plain(result: Any) -> tuple[Any, ...]:
 
 
 def run(check: Check, seed: int, count: int) -> tuple[Counter[str], list[str]]:
-    """Return how often what was found, and the texts of the cases that differ."""
+    """Return counts of the findings, and the texts of the cases that differ."""
     tally: Counter[str] = Counter()
     different = []
     with np.errstate(all="ignore"):
@@ -334,7 +334,7 @@ def run(check: Check, seed: int, count: int) -> tuple[Counter[str], list[str]]:
 
 
 def report(tally: Counter[str]) -> str:
-    """Return a line for each thing that was found."""
+    """Return a line for each kind of finding."""
     return "".join(f"{count:8} {found}\n" for found, count in sorted(tally.items()))
 
 

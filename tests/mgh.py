@@ -56,7 +56,7 @@ class Run(NamedTuple):
     def evaluate(
         self, iflag: int, x: FloatArray, fvec: FloatArray, fjac: FloatArray | None
     ) -> int:
-        """Answer as a native callback."""
+        """Evaluate as a native callback."""
         values, jacobian = self.values(x)
         if fjac is not None and iflag == 2:
             fjac[:] = jacobian

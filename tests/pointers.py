@@ -20,7 +20,7 @@ BOTH = [POINTER, INT, INT, NUMBERS, NUMBERS, NUMBERS, INT, INT]
 
 
 def called_from_python(function: Any, m: int = T.size) -> Callable[..., Array]:
-    """Return a Python function that calls one of C, its data in pointers."""
+    """Return a Python function that calls one of C, given pointers to its data."""
 
     def residual(x: Array, *arrays: Array) -> Array:
         fvec, x = np.empty(m), x.copy()
@@ -36,7 +36,7 @@ def called_from_python(function: Any, m: int = T.size) -> Callable[..., Array]:
 
 
 def kinds(c: ctypes.CDLL, library: Path) -> dict[str, Any]:
-    """Return a pointer to `decay` of every kind there is."""
+    """Return a pointer to `decay` of every kind that is accepted."""
     typed = ctypes.CFUNCTYPE(INT, *RESIDUAL)(("decay", c))
     address = ctypes.cast(c.decay, POINTER).value
     new = ctypes.pythonapi.PyCapsule_New

@@ -27,7 +27,7 @@ def need(*tools: str) -> None:
 
 
 def need_modules(*names: str) -> None:
-    """Skip without one of these Python modules; fail in CI, unless there is none to install."""
+    """Skip without one of these Python modules; fail in CI, unless it cannot be installed."""
     for name in names:
         if find_spec(name) is None:
             if name == "numba" and sys.version_info >= (3, 14):

@@ -1,4 +1,4 @@
-"""Random least-squares problems that end in every way there is."""
+"""Random least-squares problems; together they reach every exit code."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ TOLERANCES = [
 class Problem:
     """Smooth residuals of badly scaled, sometimes redundant unknowns, and their Jacobian.
 
-    As a native callback it records its calls and ends the solve at the one of a given number.
+    As a native callback it records its calls and requests termination at a given one.
     """
 
     def __init__(self, seed: int, stop_at: int = 0) -> None:

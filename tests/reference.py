@@ -1,7 +1,7 @@
-"""The libraries the tests compare, through ctypes: MINPACK's 1980 originals and our own doors.
+"""The libraries that the tests compare, through ctypes: MINPACK's 1980 original and ours.
 
 Every call works on fresh copies. Outputs start out filled with `FILL`, so that an element that
-one library leaves alone and the other writes is a difference.
+only one library writes is a difference.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ _payloads = itertools.count(1)
 Evaluate = Callable[[int, FloatArray, FloatArray | None, FloatArray | None], int]
 """evaluate(iflag, x, fvec, fjac) writes what iflag asks for; a negative result ends the fit.
 
-iflag 1 asks for fvec (lmdif also with 2), lmder's 2 for fjac (m, n), 0 only shows x and fvec.
+iflag 1 asks for fvec (lmdif also with 2), lmder's 2 for fjac (m, n), 0 reports x and fvec.
 """
 
 
@@ -66,7 +66,7 @@ def assert_same(got: Any, want: Any, case: object = None) -> None:
 
 
 class Factor(NamedTuple):
-    """What qrfac leaves."""
+    """Outputs of qrfac."""
 
     a: FloatArray
     ipvt: IntArray
@@ -75,7 +75,7 @@ class Factor(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What lmdif and lmder leave; njev is 0 from lmdif."""
+    """Outputs of lmdif and lmder; njev is 0 from lmdif."""
 
     info: int
     nfev: int
@@ -110,24 +110,24 @@ class Settings:
 
 
 def _view(address: int | None, size: int) -> FloatArray:
-    """Show native memory as an array."""
+    """View native memory as an array."""
     return np.frombuffer((ctypes.c_double * size).from_address(address or 0))
 
 
 class Fenced:
-    """A copy of an array between NaNs (integers: FILL_INT), which an access past an end meets."""
+    """A copy of an array between NaNs (integers: FILL_INT), to detect access past its ends."""
 
     def __init__(self, array: npt.NDArray[Any]) -> None:
         self.array, self.flat = array, array.reshape(-1, order="F")
         self.memory = np.full(array.size + 2 * FENCE, FILL_INT, array.dtype)
         if array.dtype.kind == "f":
-            self.memory.view(np.int64)[:] = 0x7FF8 << 48 | next(_payloads)  # a NaN of its own
+            self.memory.view(np.int64)[:] = 0x7FF8 << 48 | next(_payloads)  # a unique NaN
         self.fence = self.memory.tobytes()[: FENCE * array.itemsize]
         self.memory[FENCE:-FENCE] = self.flat
         self.address = self.memory.ctypes.data + FENCE * array.itemsize
 
     def copy_back(self) -> None:
-        """Check that the fence stands and hand the results over."""
+        """Check that the fence is unchanged and copy the results back."""
         ends = self.memory[:FENCE], self.memory[-FENCE:]
         assert all(end.tobytes() == self.fence for end in ends), "access past an end"
         inside = self.memory[FENCE:-FENCE].reshape(self.array.shape, order="F")
@@ -237,7 +237,7 @@ class Library:
         epsfcn: float,
         padding: int = 0,
     ) -> tuple[Any, ...]:
-        """Return iflag, x, fjac and the last residual, which fdjac2 leaves in its workspace."""
+        """Return iflag, x, fjac and the last residual, which is in the workspace of fdjac2."""
         m, n, x = fvec.size, x.size, x.copy()
         fjac, work = np.full((m + padding, n), FILL, order="F"), np.full(m, FILL)
         fcn = self._callback(evaluate, jacobian=False)
@@ -284,7 +284,7 @@ class Library:
     def lmdif1(
         self, evaluate: Evaluate, x: FloatArray, m: int, tol: float, lacking: int = 0
     ) -> tuple[Any, ...]:
-        """Return info, x and fvec, with a workspace that lacks some elements."""
+        """Return info, x and fvec, with a workspace that is `lacking` elements too short."""
         n, x, fvec = x.size, x.copy(), np.full(m, FILL)
         size = m * n + 5 * n + m - lacking
         fcn, workspace = self._callback(evaluate, jacobian=False), (np.empty(n, np.intc),)
@@ -296,7 +296,7 @@ class Library:
     def lmder1(
         self, evaluate: Evaluate, x: FloatArray, m: int, tol: float, lacking: int = 0
     ) -> tuple[Any, ...]:
-        """Return info, x, fvec, fjac and ipvt, with a workspace that lacks some elements."""
+        """Return info, x, fvec, fjac and ipvt; the workspace is `lacking` elements too short."""
         n, x, fvec, size = x.size, x.copy(), np.full(m, FILL), 5 * x.size + m - lacking
         fjac, ipvt = np.full((m + 1, n), FILL, order="F"), np.full(n, FILL_INT, np.intc)
         fcn = self._callback(evaluate, jacobian=True)

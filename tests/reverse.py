@@ -1,6 +1,6 @@
-"""The reverse-communication API through ctypes, with lmdif and lmder made of it as a peer has them.
+"""The reverse-communication API through ctypes, and lmdif and lmder built on it.
 
-Every request is answered in a copy of the block: the one before is filled with FILL and freed.
+Every request is answered in a copy of the block: the previous one is filled with FILL and freed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class View(ctypes.Structure):
     ]
 
     def vector(self, name: str, size: int) -> FloatArray:
-        """Show one of the arrays in the block."""
+        """View one of the arrays in the block."""
         return np.frombuffer((ctypes.c_double * size).from_address(getattr(self, name)))
 
     def matrix(self, name: str = "fjac") -> FloatArray:
-        """Show the Jacobian or its factors."""
+        """View the Jacobian or its factors."""
         return self.vector(name, self.m * self.n).reshape((self.m, self.n), order="F")
 
 
@@ -62,7 +62,7 @@ class Solve:
         return _pointer(self.block)
 
     def move(self) -> None:
-        """Copy the block to other memory and spoil what was there."""
+        """Move the block to other memory and overwrite the old one."""
         before, self.block = self.block, self.block.copy()
         before[:] = FILL
 
@@ -156,7 +156,7 @@ class Reverse:
 
 
 class InOrder(Reverse):
-    """The same, with the columns from the first to the last, as MINPACK calls for them."""
+    """The same, with the columns in MINPACK's order, the first to the last."""
 
     def _order(self, n: int) -> Any:
         return range(n)

@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 
 MACHINE_EPS = float(np.finfo(np.float64).eps) if bundled() else EPS_1980
 
-# Goes to both functions where our bits are compared with SciPy's.
+# Passed to both functions where our bits are compared with SciPy's.
 SAME_STEP: dict[str, float] = {} if bundled() else {"epsfcn": EPS_1980}
 
 own_nonfinite = pytest.mark.skipif(
@@ -48,7 +48,7 @@ def decay_jacobian(p: Array) -> Array:
 
 
 def rosenbrock(p: Array) -> list[float]:
-    """Zero residual, slow enough from (-1.2, 1) to meet failed steps."""
+    """Zero residual, slow enough from (-1.2, 1) for some steps to fail."""
     return [10.0 * (p[1] - p[0] ** 2), 1.0 - p[0]]
 
 
@@ -58,7 +58,7 @@ def rosenbrock_jacobian(p: Array) -> list[list[float]]:
 
 
 class CustomError(Exception):
-    """An exception with a state of its own."""
+    """An exception with an attribute."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(first)
@@ -142,7 +142,7 @@ def but_cov(result: tuple) -> tuple:
 
 @cache
 def scipy_leastsq() -> Callable[..., tuple]:
-    """SciPy's function from a version whose pivots can be compared."""
+    """SciPy's function, from a version that pivots as MINPACK does."""
     if sys.version_info < (3, 12):
         pytest.skip("SciPy >= 1.18 needs Python 3.12")
     try:

@@ -1,4 +1,4 @@
-"""Memory stays after solves that ask and fail: ask and tell, callback, workers, vectorized."""
+"""Memory use after failed reverse-communication solves, whatever drives them."""
 
 from __future__ import annotations
 

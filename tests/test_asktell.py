@@ -1,4 +1,4 @@
-"""`LevenbergMarquardt`: leastsq's bits whoever computes, in any order, and what it shows."""
+"""`LevenbergMarquardt`: leastsq's bits, answers in any order, and its attributes."""
 
 from __future__ import annotations
 
@@ -148,14 +148,14 @@ def test_an_infinite_parameter_is_no_point_without_its_step() -> None:
         solve.tell([[-np.inf, 1.0]], [[1.0, 2.0, 3.0]])
 
 
-# What it shows
+# Attributes
 
 
 def test_what_is_shown_on_the_way() -> None:
     steps, seen = 0, []
     for solve, request in asked():
         before = state(solve)
-        assert state(solve) == before  # asking and looking change nothing
+        assert state(solve) == before  # reading requests and attributes changes nothing
         points = solve.ask()
         assert (points is None) == (request is None) == (solve.ier is not None)
         if solve.nfev == 0:
@@ -200,7 +200,7 @@ def test_what_is_told_is_not_kept_or_changed() -> None:
 
 @each_kind
 def test_result_before_the_end(analytic: bool) -> None:
-    """R and all that goes with it belong to the last whole Jacobian."""
+    """R and its permutation belong to the last complete Jacobian."""
     factors = None
     for solve, request in asked(analytic):
         if solve.nfev == 0:

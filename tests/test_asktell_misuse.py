@@ -1,4 +1,4 @@
-"""`LevenbergMarquardt`: what it refuses, several at once, and threads that share one."""
+"""`LevenbergMarquardt`: invalid answers, several solves at once, and one shared by threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = asks
 
 
 def refused(solve: Solve, points: object, values: object) -> str:
-    """Tell what must be refused with a ValueError that changes nothing; return its words."""
+    """Tell what must raise a ValueError and change nothing; return its message."""
     before = state(solve)
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         solve.tell(points, values)
@@ -175,7 +175,7 @@ def test_asked_in_one_thread_and_told_in_another() -> None:
 
 
 class Meanwhile:
-    """Values that do something else before they are read."""
+    """Values that run a function before they are read."""
 
     def __init__(self, values: Array, meanwhile: Callable[[], None]) -> None:
         self.values = values
@@ -232,7 +232,7 @@ def test_arrays_that_change_while_the_others_are_read() -> None:
 
 
 def test_threads_that_tell_at_once() -> None:
-    """Whoever is refused tries again; the end is the same, to the last bit."""
+    """A refused thread tries again; the result is the same, to the last bit."""
     want = leastsq(decay, START, full_output=True)
     for _ in range(20):
         solve, refusals = Solve(START, 40), []

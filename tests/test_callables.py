@@ -25,7 +25,7 @@ from leastsq import leastsq
 
 
 def counts() -> tuple[int, int, int]:
-    """Return nfev by differences, and nfev and njev with Dfun, of an undisturbed fit."""
+    """Return nfev by differences, and nfev and njev with Dfun, of a fit without exceptions."""
     plain = leastsq(decay, START, full_output=True)[2]
     both = leastsq(decay, START, Dfun=decay_jacobian, full_output=True)[2]
     return plain["nfev"], both["nfev"], both["njev"]

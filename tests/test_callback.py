@@ -1,4 +1,4 @@
-"""callback=: after each step that is taken, by SciPy's convention, and how it can end the solve."""
+"""callback=: calls after accepted steps, SciPy's two conventions, and termination."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STOPPED = "`callback` raised `StopIteration`."
 
 
 class Steps:
-    """A callback that keeps what it is told, and may raise at a step, counted from 1."""
+    """A callback that records its arguments, and may raise at a step, counted from 1."""
 
     def __init__(self, raise_at: int = 0, error: BaseException | None = None) -> None:
         self.seen: list[IntermediateResult] = []
@@ -42,7 +42,7 @@ class Steps:
 
 
 def steps_of(run: Run, analytic: bool) -> list[tuple[Array, Array | None, int]]:
-    """Return x, fvec and nfev after each step, by a solve that asks."""
+    """Return x, fvec and nfev after each step, by reverse communication."""
     solve, steps = LevenbergMarquardt(run.x0, run.m, analytic=analytic), []
     while (points := solve.ask()) is not None:
         nit = solve.nit
@@ -75,7 +75,7 @@ def test_every_step_of_all_mgh_runs(analytic: bool) -> None:
 
 @asks
 def test_steps_are_where_jacobians_are_made() -> None:
-    """Each point after the first at which Dfun is called was a step's, and so is the solution."""
+    """The steps lead to the points at which Dfun is called, and to the solution."""
     jacobian, callback = Recorded(decay_jacobian), Steps()
     x, _ = leastsq(decay, START, Dfun=jacobian, callback=callback)
     assert_same([step.x for step in callback.seen], [*jacobian.xs[1:], x])
@@ -99,7 +99,7 @@ def test_nfev_is_the_calls_so_far() -> None:
 
 @asks
 def test_scipys_points() -> None:
-    """The steps are those of the reference, read off the points at which it evaluates."""
+    """The steps are SciPy's, inferred from the points at which it evaluates."""
     func, callback = Recorded(decay), Steps()
     scipy_leastsq()(func, START)
     leastsq(decay, START, callback=callback)
@@ -239,7 +239,7 @@ def test_stop_iteration(which: str, analytic: bool) -> None:
 
 @asks
 def test_stop_iteration_before_any_stop_test() -> None:
-    """The step that would have ended the solve is reported, and ends it as the callback says."""
+    """The step that would have converged is reported; the callback's termination prevails."""
     for options in ({"maxfev": 5}, {"ftol": 0.9, "xtol": 0.9}):
         callback = Steps(1, StopIteration())
         assert leastsq(decay, START, callback=callback, **options)[1] == -2

@@ -1,8 +1,8 @@
 """chkder in both modes.
 
-Each formula depends on the machine epsilon, where the 1980 library has a literal. So the formulas
-of the user guide stand here with the epsilon as an argument; the library confirms them with
-its literal, and our doors must agree with them at their own epsilon, to the last bit.
+Each formula depends on the machine epsilon, for which the 1980 library has a literal. The formulas
+of the user guide are written here with the epsilon as an argument: the library confirms them with
+its literal, and our APIs must agree with them at their own epsilon, to the last bit.
 """
 
 import math
@@ -24,7 +24,7 @@ def neighbour(x: FloatArray, epsilon: float) -> FloatArray:
 def verdicts(
     epsilon: float, x: FloatArray, fvec: FloatArray, fjac: FloatArray, fvecp: FloatArray
 ) -> FloatArray:
-    """1 where a gradient is right, 0 where it is wrong, between them by decimal digits."""
+    """1 for a consistent gradient, 0 for an inconsistent one, between them by agreeing digits."""
     step = np.sqrt(epsilon)
     predicted = np.zeros(fvec.size)
     for column, value in zip(fjac.T, x, strict=True):
@@ -47,19 +47,19 @@ def _points(rng: np.random.Generator) -> FloatArray:
     return x
 
 
-def test_mode_1(door: Library, original: Library) -> None:
+def test_mode_1(native_api: Library, original: Library) -> None:
     rng = np.random.default_rng(70)
-    for library in (original, door):
+    for library in (original, native_api):
         for _ in range(1500):
             x = _points(rng)
             assert_same(library.chkder1(x), neighbour(x, library.dpmpar(1)), x)
 
 
-def test_mode_2_on_random_gradients(door: Library, original: Library) -> None:
-    """Gradients wrong by errors of all sizes, at a neighbour as mode 1 proposes it."""
+def test_mode_2_on_random_gradients(native_api: Library, original: Library) -> None:
+    """Gradients wrong by errors of all sizes, at a neighbour as mode 1 gives it."""
     rng = np.random.default_rng(71)
     kinds = set()
-    for library in (original, door):
+    for library in (original, native_api):
         epsilon = library.dpmpar(1)
         for case in range(1500):
             x, m = _points(rng), int(rng.integers(1, 9))
@@ -73,20 +73,22 @@ def test_mode_2_on_random_gradients(door: Library, original: Library) -> None:
     assert kinds == {0.0, 1.0, 2.0}
 
 
-def test_mode_2_special_residuals(door: Library, original: Library) -> None:
+def test_mode_2_special_residuals(native_api: Library, original: Library) -> None:
     """The right gradient of a residual that is zero at a point, or does not change, is wrong."""
     x, fvec, fvecp = np.ones(1), np.array([0.0, 1.0, 1.0, -0.0, 1.0]), np.array([1.0, 0, 1, 1, 2])
-    for library in (original, door):
+    for library in (original, native_api):
         fjac = ((fvecp - fvec) / np.sqrt(library.dpmpar(1))).reshape(5, 1)
         assert_same(library.chkder2(x, fvec, fjac, fvecp), np.array([0.0, 0, 0, 0, 1]))
 
 
 @pytest.mark.parametrize("ulps", range(90, 111))
-def test_mode_2_smallest_significant_change(door: Library, original: Library, ulps: int) -> None:
+def test_mode_2_smallest_significant_change(
+    native_api: Library, original: Library, ulps: int
+) -> None:
     """From 100 epsilons on a change counts; the gradient here is right."""
     x, fvec = np.ones(1), np.ones(1)
     fvecp = fvec + ulps * 2.0**-52
-    for library in (original, door):
+    for library in (original, native_api):
         epsilon = library.dpmpar(1)
         fjac = ((fvecp - fvec) / np.sqrt(epsilon)).reshape(1, 1)
         counts = fvecp[0] - 1 >= SIGNIFICANT * epsilon
@@ -94,11 +96,13 @@ def test_mode_2_smallest_significant_change(door: Library, original: Library, ul
 
 
 @pytest.mark.parametrize("border", ["epsilon", "step"])
-def test_mode_2_borders_of_the_logarithm(door: Library, original: Library, border: str) -> None:
+def test_mode_2_borders_of_the_logarithm(
+    native_api: Library, original: Library, border: str
+) -> None:
     """Differences from just below to just above the epsilon and its root."""
     rng = np.random.default_rng(72)
     kinds = set()
-    for library in (original, door):
+    for library in (original, native_api):
         epsilon = library.dpmpar(1)
         step = math.sqrt(epsilon)
         size = 1.0 if border == "step" else step
@@ -113,10 +117,12 @@ def test_mode_2_borders_of_the_logarithm(door: Library, original: Library, borde
 
 
 @pytest.mark.parametrize("power", [0, 1])
-def test_mode_2_differences_equal_to_a_border(door: Library, original: Library, power: int) -> None:
+def test_mode_2_differences_equal_to_a_border(
+    native_api: Library, original: Library, power: int
+) -> None:
     """With the exact epsilon, a power of two, the difference is its root or the epsilon itself."""
     x, fvec, fvecp = np.ones(1), np.ones(1), np.full(1, 3.0)
-    for library in (original, door):
+    for library in (original, native_api):
         epsilon = library.dpmpar(1)
         step = math.sqrt(epsilon)
         fjac = np.full((1, 1), 2 / step - 4 * step**power)
@@ -124,7 +130,7 @@ def test_mode_2_differences_equal_to_a_border(door: Library, original: Library, 
         assert_same(library.chkder2(x, fvec, fjac, fvecp), want)
 
 
-def test_python_wrapper(door: Library) -> None:
+def test_python_wrapper(native_api: Library) -> None:
     from leastsq import minpack
 
     rng = np.random.default_rng(73)
@@ -132,6 +138,6 @@ def test_python_wrapper(door: Library) -> None:
         x, m = _points(rng), int(rng.integers(1, 9))
         fvec, fvecp = rng.standard_normal((2, m))
         fjac = rng.standard_normal((m, x.size)) * 1e7
-        assert_same(minpack.chkder(x), door.chkder1(x), case)
-        want = door.chkder2(x, fvec, fjac, fvecp)
+        assert_same(minpack.chkder(x), native_api.chkder1(x), case)
+        want = native_api.chkder2(x, fvec, fjac, fvecp)
         assert_same(minpack.chkder(x, fvec, fjac, fvecp), want, case)

@@ -55,7 +55,7 @@ def test_every_kind_of_pointer(c: ctypes.CDLL, library: Path) -> None:
 
 
 def test_what_p_is(c: ctypes.CDLL) -> None:
-    """The data themselves where there is one array of them, else pointers; always so with args."""
+    """The data themselves if there is one array of data and no args, else pointers."""
     want = leastsq(called_from_python(c.decay), START, (DATA[0],), full_output=True)
     for compiled, args in (
         (CompiledResidual(c.decay, M, data=DATA[0]), ()),
@@ -186,7 +186,7 @@ def test_no_python_runs(c: ctypes.CDLL) -> None:
 
 
 def test_another_thread_goes_on(c: ctypes.CDLL) -> None:
-    """By a counter: without the GIL's release it would stand still."""
+    """Its counter advances only while the GIL is released."""
     state = np.zeros(1)
     compiled = CompiledResidual(c.slow, 1, data=state)
     solve = threading.Thread(
@@ -232,14 +232,14 @@ def test_progress_that_has_enough(c: ctypes.CDLL) -> None:
 
 
 def double_of(c: ctypes.CDLL) -> Any:
-    """Return a function whose result alone is known, to be a number."""
+    """Return a function with a known result type and unknown arguments."""
     function = ctypes.CFUNCTYPE(ctypes.c_double)(("decay", c))
     function.argtypes = None
     return function
 
 
 def wrong(c: ctypes.CDLL) -> dict[str, tuple[Callable[[], object], type[Exception], str]]:
-    """Return calls with bad input, and what is said of it."""
+    """Return calls with invalid input and their messages."""
     integers, single = ctypes.CFUNCTYPE(None, *RESIDUAL), ctypes.POINTER(ctypes.c_float)
     floats = ctypes.CFUNCTYPE(INT, POINTER, INT, INT, single, single, INT)
     null = ctypes.CFUNCTYPE(INT, *RESIDUAL)()
@@ -321,6 +321,6 @@ def test_user_data_of_a_low_level_callable(c: ctypes.CDLL) -> None:
 
 def test_memory_is_kept_alive(c: ctypes.CDLL) -> None:
     compiled = CompiledResidual(c.decay, M, data=DATA[0].copy())
-    np.full(M, 1e9)  # where freed memory might be
+    np.full(M, 1e9)  # overwrites freed memory
     want = leastsq(called_from_python(c.decay), START, (DATA[0],))
     assert_same(leastsq(compiled, START), want)

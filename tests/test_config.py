@@ -1,4 +1,4 @@
-"""``leastsq-config``: what it prints and refuses."""
+"""``leastsq-config``: its output and its errors."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""curve_fit beside SciPy's: the same bits, errors and warnings."""
+"""curve_fit against SciPy's: the same bits, errors and warnings."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_what_another_solver_is_for(options: dict[str, Any]) -> None:
 
 def test_bounds_as_an_object() -> None:
     class Bounds:
-        """What SciPy's looks like."""
+        """A stand-in for SciPy's class."""
 
         lb, ub = -np.inf, np.array([np.inf, np.inf, np.inf])
 
@@ -191,7 +191,7 @@ def test_bounds_as_an_object() -> None:
 
 
 def test_covariances_of_every_layout() -> None:
-    """SciPy's way through LAPACK depends on the order of the Cholesky factor."""
+    """SciPy's LAPACK call depends on the order of the Cholesky factor."""
     whole = np.diag(np.arange(2, T.size + 2)) + 1
     for sigma in (
         whole, np.asfortranarray(whole), whole.astype(np.float32), whole.astype(np.float64),

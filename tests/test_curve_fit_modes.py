@@ -1,4 +1,4 @@
-"""curve_fit by itself: ways to evaluate, layouts of Jacobians, what is the user's."""
+"""curve_fit without a reference: evaluation modes, Jacobian layouts, the user's arrays."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_nothing_of_the_users_is_modified() -> None:
 @pytest.mark.parametrize("sigma", SIGMAS, ids=["none", "scalar", "1-D", "2-D"])
 @pytest.mark.parametrize("jac", [None, decay_slopes])
 def test_vectorized(sigma: Any, jac: Any) -> None:
-    """Sizes that are seen, and the bits of plain calls."""
+    """Shapes that the model gets, and the bits of single calls."""
     shapes = []
 
     def model(t: Array, a: Array, k: Array, c: Array) -> Array:
@@ -81,7 +81,7 @@ def test_derivatives_by_column(sigma: Any) -> None:
 @pytest.mark.parametrize("sigma", SIGMAS, ids=["none", "scalar", "1-D", "2-D"])
 @pytest.mark.parametrize("col_deriv", [False, True])
 def test_jacobians_of_one_axis(sigma: Any, col_deriv: bool) -> None:
-    """Of one parameter; of more they are refused."""
+    """Accepted for one parameter, refused for more."""
 
     def slope(t: Array, *p: float) -> Array:
         return t
@@ -176,7 +176,7 @@ def test_exceptions_are_the_models() -> None:
 
 
 def test_floating_point_errors_are_numpys() -> None:
-    """What is subtracted and multiplied here warns as NumPy would, and raises if it is told to."""
+    """Operations in C follow NumPy's error state: they warn or raise."""
 
     def model(t: Array, a: float) -> Array:
         return np.where(t > 3.0, np.inf, a * t)

@@ -99,7 +99,7 @@ def test_a_square_jacobian_is_read_as_col_deriv_says() -> None:
     def fit(**options: object) -> tuple:
         return leastsq(lambda x: a @ x - target, [1.0, 1.0], **options)
 
-    # One Newton step is enough with the right matrix; what it leaves is rounding.
+    # One Newton step is exact with the right matrix, up to rounding.
     np.testing.assert_allclose(fit(Dfun=lambda x: a)[0], [7.0, -2.0], rtol=1e-12)
     across = fit(Dfun=lambda x: a.T, col_deriv=True)[0]
     np.testing.assert_allclose(across, [7.0, -2.0], rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Programs and packages that use the installed package, built and run as their authors would."""
+"""Programs and packages that use the installed package, built and run the usual way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CMINPACK = Path("/usr/include/cminpack-1")
 
 PEAK = "2.000000 0.500000 0.750000\n"
 
-fortran_door = pytest.mark.skipif(
+fortran_api = pytest.mark.skipif(
     not bundled(), reason="the system build leaves MINPACK's symbols to the system's library"
 )
 
@@ -87,9 +87,9 @@ def test_c(place: Place, way: str, tmp_path: Path) -> None:
     assert run(build(tmp_path, HERE / "c" / "peak.c", *words)) == PEAK
 
 
-@fortran_door
+@fortran_api
 def test_reverse_communication(tmp_path: Path) -> None:
-    """The examples of a solve that asks, which the system build has not."""
+    """The examples of reverse communication, which the system build lacks."""
     program = build(tmp_path, HERE / "c" / "ask.c", *config("--cflags", "--libs"))
     assert run(program, cwd=tmp_path) == PEAK
     words = [*config("--fortran-interface"), str(HERE / "reverse" / "ask.f90"), *config("--libs")]
@@ -102,7 +102,7 @@ def test_cpp(tmp_path: Path) -> None:
     assert run(program) == "2.500000 1.300000 0.500000\n"
 
 
-@fortran_door
+@fortran_api
 @pytest.mark.usefixtures("original")
 def test_minpack_program(tmp_path: Path) -> None:
     """The same bits from the program, whichever library is linked."""
@@ -115,7 +115,7 @@ def test_minpack_program(tmp_path: Path) -> None:
     assert [row for row, verdict in enumerate(verdicts, 1) if float(verdict) < 0.5] == [7]
 
 
-@fortran_door
+@fortran_api
 def test_own_enorm(tmp_path: Path) -> None:
     source = HERE / "own_enorm" / "own_enorm.f90"
     words = [*config("--fortran-interface"), str(source), *config("--libs")]
@@ -145,7 +145,7 @@ def test_cmake(tmp_path: Path) -> None:
 def install(name: str, directory: Path, **files: str) -> None:
     """Build one of the Python packages with pkgconf's entry points, and install it there.
 
-    Keywords are texts to put in the place of some of its files.
+    Keywords replace the text of some of its files.
     """
     need("cc", "ninja", "pkgconf-pypi")
     need_modules("mesonpy")
@@ -166,7 +166,7 @@ def test_meson_python(tmp_path: Path) -> None:
 
 
 def test_extension_newer_than_the_package(tmp_path: Path) -> None:
-    """It is not loaded, and the reason is told."""
+    """It is not loaded, and the error gives the reason."""
     header = Path(leastsq.get_include(), "leastsq_capi.h").read_text("utf-8")
     version = "#define LEASTSQ_CAPI_VERSION "
     assert f"{version}2\n" in header

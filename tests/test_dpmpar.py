@@ -13,8 +13,8 @@ LITERAL_ERROR = 1e-11
     ("i", "exact"),
     [(1, sys.float_info.epsilon), (2, sys.float_info.min), (3, sys.float_info.max)],
 )
-def test_constants(door: Library, original: Library, i: int, exact: float) -> None:
-    assert door.dpmpar(i) == (exact if bundled() else original.dpmpar(i))
+def test_constants(native_api: Library, original: Library, i: int, exact: float) -> None:
+    assert native_api.dpmpar(i) == (exact if bundled() else original.dpmpar(i))
     assert original.dpmpar(i) == pytest.approx(exact, rel=LITERAL_ERROR)
 
 

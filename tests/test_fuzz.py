@@ -1,4 +1,4 @@
-"""Random solves and building blocks on wild numbers against SciPy and the 1980 library."""
+"""Random solves and building blocks on extreme numbers against SciPy and the 1980 library."""
 
 import pytest
 from fuzz import Check, check_blocks, check_solve, report, run

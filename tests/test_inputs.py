@@ -1,4 +1,4 @@
-"""What leastsq accepts and refuses: order of checks, x0, args, improper values, diag, sizes."""
+"""Validation by leastsq: order of checks, x0, args, improper values, diag, sizes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_signature_is_scipys_and_three_more() -> None:
         assert (parameter.kind is parameter.KEYWORD_ONLY) == (parameter.name in ours)
 
 
-# Order of checks: each call is wrong in two ways, and the earlier one must be told.
+# Order of checks: each call is wrong in two ways, and the error must name the earlier one.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Factorisations of several matrices in the lanes of a vector: every lane has leastsq's bits."""
+"""Several matrices factored in the lanes of a vector: every lane has leastsq's bits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def linear(p: Array, a: Array, y: Array) -> Array:
 
 
 def matrices(kind: str, count: int, m: int, n: int, rng: np.random.Generator) -> Array:
-    """Return Jacobians of which a third is of a kind, among others that are plain."""
+    """Return Jacobians, a third of them of this kind, the others random."""
     a = rng.standard_normal((count, m, n))
     some = rng.random(count) < 1 / 3
     if kind == "zeros":

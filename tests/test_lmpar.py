@@ -33,19 +33,19 @@ def _excess(case: Case, x: Any) -> float:
     return float(np.linalg.norm(case[2] * x) / case[4] - 1)
 
 
-def _compare(door: Library, original: Library, case: Case) -> tuple[Any, ...]:
-    got = door.lmpar(*case)
+def _compare(native_api: Library, original: Library, case: Case) -> tuple[Any, ...]:
+    got = native_api.lmpar(*case)
     assert_same(got, original.lmpar(*case), case)
     return got
 
 
 @pytest.mark.parametrize("decades", [0, 1, 3, 8])
-def test_random_cases(door: Library, original: Library, decades: float) -> None:
+def test_random_cases(native_api: Library, original: Library, decades: float) -> None:
     rng = np.random.default_rng(30)
     inside = bound = 0
     for _ in range(1500):
         case = _case(rng, int(rng.integers(1, 12)), decades=decades)
-        par, x, *_rest = _compare(door, original, case)
+        par, x, *_rest = _compare(native_api, original, case)
         inside += par[0] == 0
         bound += par[0] > 0
         assert _excess(case, x) <= BOUND_TOLERANCE * 1.000001
@@ -53,11 +53,11 @@ def test_random_cases(door: Library, original: Library, decades: float) -> None:
     assert bound > 500
 
 
-def test_newton_step_inside_the_bound(door: Library, original: Library) -> None:
+def test_newton_step_inside_the_bound(native_api: Library, original: Library) -> None:
     rng = np.random.default_rng(31)
     for _ in range(500):
         r, ipvt, diag, qtb, _, par = _case(rng, int(rng.integers(1, 9)))
-        got = _compare(door, original, (r, ipvt, diag, qtb, 1e30, par))
+        got = _compare(native_api, original, (r, ipvt, diag, qtb, 1e30, par))
         assert got[0] == 0
         assert (got[2] == FILL).all()
         assert_same(got[3], r)
@@ -65,34 +65,34 @@ def test_newton_step_inside_the_bound(door: Library, original: Library) -> None:
 
 @pytest.mark.parametrize(("qtb", "inside"), [(11.0, True), (np.nextafter(11.0, 12), False)])
 def test_bound_may_be_exceeded_by_exactly_a_tenth(
-    door: Library, original: Library, qtb: float, inside: bool
+    native_api: Library, original: Library, qtb: float, inside: bool
 ) -> None:
     one = np.ones(1)
     case = (np.ones((1, 1)), np.array([1], np.intc), one, np.array([qtb]), 10.0, 0.0)
-    par, x, *_ = _compare(door, original, case)
+    par, x, *_ = _compare(native_api, original, case)
     assert (par[0] == 0) == inside
     assert (x[0] == qtb) == inside
 
 
 def test_parameter_on_entry_may_miss_the_bound_by_exactly_a_tenth(
-    door: Library, original: Library
+    native_api: Library, original: Library
 ) -> None:
     """The first parameter, 1, gives the step 9 = 0.9 delta."""
     one = np.ones(1)
     case = (np.ones((1, 1)), np.array([1], np.intc), one, np.array([18.0]), 10.0, 1.0)
-    par, x, *_ = _compare(door, original, case)
+    par, x, *_ = _compare(native_api, original, case)
     assert (par[0], x[0]) == (1.0, 9.0)
 
 
-def test_singular(door: Library, original: Library) -> None:
+def test_singular(native_api: Library, original: Library) -> None:
     rng = np.random.default_rng(32)
     for _ in range(4000):
         n = int(rng.integers(1, 9))
         case = _case(rng, n, rank=int(rng.integers(0, n + 1)), decades=float(rng.choice([0, 2, 6])))
-        _compare(door, original, case)
+        _compare(native_api, original, case)
 
 
-def test_zeros_anywhere_on_the_diagonal(door: Library, original: Library) -> None:
+def test_zeros_anywhere_on_the_diagonal(native_api: Library, original: Library) -> None:
     """The rank ends at the first zero, whatever stands after it."""
     rng = np.random.default_rng(33)
     for _ in range(3000):
@@ -100,10 +100,10 @@ def test_zeros_anywhere_on_the_diagonal(door: Library, original: Library) -> Non
         r, *rest = _case(rng, n, decades=float(rng.choice([0, 2])))
         zeros = np.flatnonzero(rng.random(n) < 0.3)
         r[zeros, zeros] = rng.choice([0.0, -0.0])
-        _compare(door, original, (r, *rest))
+        _compare(native_api, original, (r, *rest))
 
 
-def test_hard_cases(door: Library, original: Library) -> None:
+def test_hard_cases(native_api: Library, original: Library) -> None:
     """Basic solution outside the bound, every regularised one inside: no parameter fits.
 
     Then par falls by the restart fraction until the step stagnates or ten iterations are over.
@@ -119,7 +119,7 @@ def test_hard_cases(door: Library, original: Library) -> None:
         basic = np.linalg.norm(np.linalg.solve(upper[:, :-1], qtb[:-1]))
         delta = float(np.exp(rng.uniform(*np.log([least, max(least, basic)]))))
         case = (r, ipvt, diag, qtb, delta, par)
-        got = _compare(door, original, case)
+        got = _compare(native_api, original, case)
         capped += _excess(case, got[1]) < -BOUND_TOLERANCE
     assert capped > 300
 
@@ -164,7 +164,7 @@ def _one_unknown(
     return par, x, iteration
 
 
-def test_parameters_that_underflow(door: Library, original: Library) -> None:
+def test_parameters_that_underflow(native_api: Library, original: Library) -> None:
     """Where bounds and parameter underflow, the smallest normal number takes their place.
 
     The 1980 library's literal for it is 1e-13 off, so both are compared with the algorithm
@@ -178,7 +178,7 @@ def test_parameters_that_underflow(door: Library, original: Library) -> None:
             continue
         par = float(rng.choice([0.0, 1e-315, 1e-300, 1.0]))
         case = np.array([[r]]), np.array([1], np.intc), np.array([d]), np.array([q]), delta, par
-        for library in (door, original):
+        for library in (native_api, original):
             want = _one_unknown(library, r, d, q, delta, par)
             got = library.lmpar(*case)
             assert_same((float(got[0][0]), float(got[1][0])), want[:2], case)
@@ -186,12 +186,12 @@ def test_parameters_that_underflow(door: Library, original: Library) -> None:
     assert {0, 1, 2, 3, MOST_ITERATIONS} <= counts
 
 
-def test_rows_past_n_stay(door: Library) -> None:
+def test_rows_past_n_stay(native_api: Library) -> None:
     rng = np.random.default_rng(36)
     _, ipvt, diag, qtb, _, _ = _case(rng, 3)
     r = np.full((5, 3), FILL, order="F")
     r[:3] = rng.standard_normal((3, 3))
-    after = door.lmpar(r, ipvt, diag, qtb, 1e-3, 0.0)[3]
+    after = native_api.lmpar(r, ipvt, diag, qtb, 1e-3, 0.0)[3]
     assert (after[3:] == FILL).all()
     assert_same(np.triu(after[:3]), np.triu(r[:3]))
 

@@ -134,7 +134,7 @@ def test_weights_that_are_none_and_too_few(vectorized: bool) -> None:
     assert not any((seen == DATA[k]).all(axis=1).any() for k in range(5))
     weights[1:5] = 1.0
     masked = leastsq_many(decay, START, data=DATA, weights=weights, vectorized=vectorized)
-    assert masked.ier[0] == 0  # and no warning: it was masked on purpose
+    assert masked.ier[0] == 0  # and no warning: the problem is masked
 
 
 @both
@@ -277,7 +277,7 @@ def test_standard_errors_without_degrees_of_freedom() -> None:
 
 
 def test_a_first_tile_with_one_problem_to_fit() -> None:
-    """What m was found by belongs to that problem, not to one of a later tile."""
+    """The evaluation that finds m is used for its own problem, not in a later tile."""
 
     def func(p: Array, y: Array) -> Array:
         return decay(p, y[..., : T.size])

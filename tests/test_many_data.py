@@ -1,4 +1,4 @@
-"""`leastsq_many` on data that stand elsewhere: files, chunks, arrays that are computed lazily."""
+"""`leastsq_many` on data outside memory: files, chunks, arrays that are computed lazily."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WITH_WHEELS = sys.version_info < (3, 14)
 
 
 def require(name: str) -> None:
-    """Skip where a package is not to be had; fail where it should be here."""
+    """Skip if a package is not available; fail in CI if it should be."""
     if find_spec(name) is None:
         if not WITH_WHEELS:
             pytest.skip(f"{name}: not here")

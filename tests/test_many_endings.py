@@ -1,4 +1,4 @@
-"""`leastsq_many`: how fits and runs end that do not converge."""
+"""`leastsq_many`: fits that do not converge and runs that fail."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_nan_policy(vectorized: bool) -> None:
 @pytest.mark.parametrize("bad", [[0], [K - 1], [0, 1, 2, 300, 301, K - 1]], ids=str)
 @pytest.mark.parametrize("call", [1, 3, 6])
 def test_exceptions(vectorized: bool, bad: list[int], call: int) -> None:
-    """A fit that raises ends with -1 where it got to; the others' bits are what they were."""
+    """A fit that raises ends with -1 at its last point; the others' bits are unchanged."""
     counts: dict[int, int] = {}
 
     def func(p: Array, y: Array, k: Array) -> Array:
@@ -95,7 +95,7 @@ def test_exceptions_in_all(vectorized: bool) -> None:
 
 @both
 def test_an_exception_that_is_raised_again_and_again(vectorized: bool) -> None:
-    """What is kept are copies, which do not grow, and nothing of the user's is changed."""
+    """Copies are kept; they do not grow, and the user's exception is not changed."""
     cause = KeyError("cause")
     error = ValueError("always the same")
     error.__cause__ = cause
@@ -134,7 +134,7 @@ def test_a_result_that_cannot_be_read_is_that_fits_error(vectorized: bool) -> No
 
 @both
 def test_dfun_that_raises_at_once(vectorized: bool) -> None:
-    """The residual at x0 was there: its sum of squares is known."""
+    """The residual at x0 has been evaluated: its sum of squares is known."""
 
     def dfun(p: Array, y: Array) -> Array:
         raise ValueError("no Jacobian")

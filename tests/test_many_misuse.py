@@ -1,4 +1,4 @@
-"""`leastsq_many`: what it refuses, and data that are read in parts."""
+"""`leastsq_many`: invalid arguments, and data that are read in parts."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_reductions_over_everything(func: Callable[..., Array]) -> None:
 
 @pytest.mark.parametrize("spoil", ["mask", "raise", "nan"])
 def test_reductions_are_found_late(spoil: str) -> None:
-    """Where the first block has one problem, or raises, or is not finite, the next one tells."""
+    """Where the first block has one problem, or raises, or is not finite, the next one shows it."""
     weights, data = np.ones(DATA.shape), DATA.copy()
     if spoil == "mask":
         weights[1:400] = 0.0
@@ -247,7 +247,7 @@ def test_ctrl_c(vectorized: bool) -> None:
 
 
 class Stored:
-    """Data that can only be sliced, as a file's, and tell what was read."""
+    """Data that can only be sliced, as a file's; records what was read."""
 
     def __init__(self, array: Array, chunks: tuple[int, ...] | None = None) -> None:
         self.array = array
@@ -290,7 +290,7 @@ def test_parts_are_read_once_along_the_chunks(vectorized: bool) -> None:
 @pytest.mark.usefixtures("small_tiles")
 @both
 def test_tiles_with_everything(vectorized: bool) -> None:
-    """Errors, weights and broadcasting find their problems in whatever tile."""
+    """Errors, weights and broadcasting refer to the right problems in every tile."""
     maps = DATA[: 9 * 15].reshape(9, 15, -1)
     weights = np.ones((9, 1, 30))
     weights[4] = 0.0

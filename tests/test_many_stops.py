@@ -1,4 +1,4 @@
-"""`leastsq_many` with workers: progress, and runs that end early or by force."""
+"""`leastsq_many` with workers: progress, and runs that are stopped or killed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from leastsq import leastsq_many
 
 pytestmark = asks
 
-BALLAST = np.zeros(100_000)
-"""Makes tasks too large for a pipe; other people's executors can hang with such (Python 3.11.2)."""
+LARGE_ARGUMENT = np.zeros(100_000)
+"""Makes tasks too large for a pipe; external executors can hang with these (Python 3.11.2)."""
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_worker_that_is_killed(
     engine: Callable[[], Any] | None, tmp_path: Path
 ) -> None:
     data = (DATA[:200], np.arange(200))
-    args = (tmp_path / "killed", os.getpid(), BALLAST if engine is None else None)
+    args = (tmp_path / "killed", os.getpid(), LARGE_ARGUMENT if engine is None else None)
     with (
         pytest.raises(BrokenProcessPool),  # loky's is one
         nullcontext(2) if engine is None else engine() as workers,
@@ -139,9 +139,9 @@ def test_an_error_of_the_call_ends_all() -> None:
     "engine", [(2, False), (2, True), (executor, False), (threads, True), (loky, False)], ids=str
 )
 def test_an_interrupt(engine: tuple[Any, bool]) -> None:
-    """Of a run that takes a minute; what is running takes a second."""
+    """The run would take a minute, a call a second."""
     workers, vectorized = engine
-    args = (0.02, BALLAST if workers == 2 else None)
+    args = (0.02, LARGE_ARGUMENT if workers == 2 else None)
     options = {"data": DATA, "args": args, "vectorized": vectorized, "chunksize": 2}
 
     def run(workers: object) -> None:

@@ -1,4 +1,4 @@
-"""`leastsq_many` with workers: threads, processes, and other people's engines; the same bits."""
+"""`leastsq_many` with workers: threads, processes, and external engines; the same bits."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from leastsq import leastsq_many
 pytestmark = asks
 
 def cases() -> Iterator[tuple[Callable[..., Any], object, dict[str, Any]]]:
-    """Go through calls of leastsq_many of every kind; workers are not among the options."""
+    """Yield calls of leastsq_many of every kind, without workers."""
     weights = RNG.uniform(0.5, 2.0, DATA.shape)
     weights[::9] = 0.0
     holes = np.where(RNG.random(DATA.shape) < 0.05, np.nan, DATA)
@@ -203,7 +203,7 @@ def test_functions_that_cannot_go_elsewhere() -> None:
 
 @pytest.mark.parametrize("workers", [2, map])
 def test_args_keep_their_layout(workers: object) -> None:
-    """BLAS takes other paths through other strides."""
+    """The bits of BLAS depend on strides."""
     matrix = RNG.standard_normal((30, 12))
     for args in (np.asfortranarray(matrix), matrix[:, ::2], matrix[::-1, ::-3]):
         start = np.ones(args.shape[1])

@@ -67,7 +67,7 @@ def test_number_of_runs() -> None:
 
 @each_run
 def test_jacobian(run: Run) -> None:
-    """Analytic derivatives against central differences, at the start and beside it."""
+    """Analytic derivatives against central differences, at the start and near it."""
     rng = np.random.default_rng(1)
     for _ in range(3):
         x = run.x0 + 0.01 * rng.uniform(0.1, 1, run.n) * np.maximum(1, np.abs(run.x0))
@@ -86,14 +86,14 @@ def test_jacobian(run: Run) -> None:
 @each_routine
 @np.errstate(all="ignore")
 def test_all_runs_give_the_bits_of_the_original(
-    door: Library, original: Library, routine: str
+    native_api: Library, original: Library, routine: str
 ) -> None:
     """With the driver's tolerances, and the difference step from the 1980 epsilon."""
     same = 0
     for run in RUNS:
         got, want = (
             getattr(library, routine)(run.evaluate, run.x0, run.m, Settings())
-            for library in (door, original)
+            for library in (native_api, original)
         )
         assert_same(got, want, run.name)
         same += 1
@@ -101,12 +101,12 @@ def test_all_runs_give_the_bits_of_the_original(
 
 
 @np.errstate(all="ignore")
-def test_known_sums_of_squares(doors: Any) -> None:
+def test_known_sums_of_squares(native_library: Any) -> None:
     """With derivatives; differences lose Watson's first unknown, which stays near zero."""
-    door = CLibrary(doors, "leastsq_{}")
+    native_api = CLibrary(native_library, "leastsq_{}")
     for (number, n, m), best in BEST.items():
         run = Run(number, n, m, 1)
-        fit = door.lmder(run.evaluate, run.x0, m, Settings())
+        fit = native_api.lmder(run.evaluate, run.x0, m, Settings())
         assert (fit.fvec**2).sum() == pytest.approx(best, rel=PUBLISHED_DIGITS, abs=1e-20), run
 
 

@@ -209,7 +209,7 @@ def test_empty_arrays() -> None:
 
 @pytest.mark.parametrize("name", ["qrfac", "qrsolv", "lmpar", "covar", "chkder"])
 def test_nothing_leaks_where_memory_is_refused(name: str) -> None:
-    """Each allocation is refused in turn; what was there before it is given back."""
+    """Each allocation fails in turn; earlier ones are freed."""
     run_python(
         f"""
         import tracemalloc

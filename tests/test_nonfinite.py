@@ -250,7 +250,7 @@ def test_trial_points(bad: float, limit: float, start: float, with_dfun: bool) -
 @DFUNS
 @pytest.mark.parametrize("factor", [0.1, 100.0])
 def test_nothing_but_bad_trial_points(bad: float, dfun: Callable | None, factor: float) -> None:
-    """The radius shrinks until the solver gives up at x0, without a word of non-finite values."""
+    """The radius shrinks until the solver gives up at x0, without a non-finite warning."""
 
     def func(x: Array) -> Array:
         near = np.abs(x - START).max() <= 2e-8
@@ -265,7 +265,7 @@ def test_nothing_but_bad_trial_points(bad: float, dfun: Callable | None, factor:
 @BAD
 @pytest.mark.parametrize("call", [5, 9, 13, 17])
 def test_one_bad_trial_point(bad: float, call: int) -> None:
-    """Each of these calls of the undisturbed fit is a trial point, after three differences."""
+    """Each of these calls of the unmodified fit is a trial point, after three differences."""
     plain = Recorded(decay)
     leastsq(plain, START, **SAME_STEP)
     point = plain.xs[call - 1].tolist()

@@ -196,7 +196,7 @@ def test_leastsq(Dfun: Any) -> None:
 
 
 def test_arguments_that_change_between_calls() -> None:
-    """What is compiled for the last call is used for the next where it fits, and only there."""
+    """Code compiled for one call is used for the next only where its types fit."""
     compiled = CompiledResidual(decay_at)
     y, t = DATA[0].copy(), T.copy()
     changed = np.repeat(y, 2)
@@ -260,7 +260,7 @@ def test_subclasses_and_large_numbers(tmp_path: Path) -> None:
 
 
 def test_another_thread_goes_on() -> None:
-    """By a counter: with the GIL it would stand still from begin to end."""
+    """Its counter advances only while the GIL is released."""
 
     @njit
     def slow(p, y):
@@ -296,7 +296,7 @@ def test_another_thread_goes_on() -> None:
 
 @njit
 def localised(p, image, x, y, ex, ey, dx, dy):
-    """Residuals of a spot of 7 x 7 pixels, by way of four scratch arrays, all float32."""
+    """Residuals of a spot of 7 x 7 pixels, with four scratch arrays, all float32."""
     for j in range(7):
         dx[j], dy[j] = x[j] - p[1], y[j] - p[2]
         ex[j] = np.exp(-dx[j] * dx[j] / (2.0 * p[3] * p[3]))
@@ -309,7 +309,7 @@ def localised(p, image, x, y, ex, ey, dx, dy):
 
 
 def test_scratch_arrays() -> None:
-    """Each thread has its own; the caller's are as they were."""
+    """Each thread has its own; the caller's are unchanged."""
     rng = np.random.default_rng(9)
     axis = np.arange(7, dtype=np.float32)
     scratch = tuple(np.full(7, -1.0, np.float32) for _ in range(4))

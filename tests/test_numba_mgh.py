@@ -52,7 +52,7 @@ def from_python(func: Any) -> Callable[..., Array]:
 
 @each_run
 def test_values(run: Run) -> None:
-    """They are the problems of mgh.py, beside the start and with either sign or a zero first."""
+    """They are the problems of mgh.py, near the start, with both signs and with a zero first."""
     for sign in (1.0, -1.0, 0.0):
         x = run.x0 * 1.01 + 0.005
         x[0] *= sign
@@ -87,7 +87,7 @@ def test_scipy(run: Run, analytic: bool) -> None:
 @each_kind
 @each_size
 def test_leastsq_many(size: tuple[int, int, int], analytic: bool) -> None:
-    """Three starts and two beside each, with which the lanes of a vector are full."""
+    """Three starts and two near each fill the lanes of a vector."""
     runs = [Run(*size, start) for start in (1, 2, 3)]
     starts = np.stack([run.x0 * stretch for run in runs for stretch in (1.0, 1.05, 0.9)])
     (func, jacobian), m = functions(runs[0]), size[2]

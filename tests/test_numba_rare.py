@@ -1,4 +1,4 @@
-"""numba functions in rare circumstances: read-only memory, Python inside, interrupts, odd types."""
+"""numba functions: read-only memory, object mode, interrupts, unusual types."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def keeps(x, y):
 
 
 def test_arrays_that_python_keeps() -> None:
-    """Each call has an x of its own, arguments are the caller's."""
+    """Each call gets a new x; arguments are the caller's arrays."""
     y = T.copy()
     found = []
     for func in (lambda *p: keeps(*p), CompiledResidual(keeps)):
@@ -282,7 +282,7 @@ def fit_pausing() -> None:
 
 @pytest.mark.parametrize("solve", [solve_slowly, solve_pausing, fit_pausing])
 def test_interrupts(solve: Any) -> None:
-    """Calls that become slow, and Python inside."""
+    """In calls that become slow, and in object mode."""
     leastsq(CompiledResidual(slow_later), np.ones(2), (np.array([0, 10**9]),))
     leastsq(CompiledResidual(pausing), [1.0], (T,))
     interrupt(solve, after=0.3, within=5.0)

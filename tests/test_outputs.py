@@ -1,4 +1,4 @@
-"""What leastsq returns: the tuple, infodict, cov_x, messages, counts and warnings."""
+"""Results of leastsq: the tuple, infodict, cov_x, messages, counts and warnings."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_no_warning_escapes_from_computing_cov_x(size: float) -> None:
 
 @pytest.mark.parametrize(("large", "small"), [(1e200, 1e-150), (1e120, 1e-120), (1e-80, 1e-150)])
 def test_cov_x_overflows_only_where_it_must(large: float, small: float) -> None:
-    """A quotient of R's elements is beyond the numbers, or its square; the covariance is not."""
+    """A quotient of R's elements overflows, or its square; the covariance does not."""
     a = np.array([[large, large], [0.0, small], [0.0, 0.0]])
     _, cov_x, *_ = leastsq(
         lambda x: a @ x - [large, small, 0.0], [0.5, 1.5], Dfun=lambda x: a, full_output=True

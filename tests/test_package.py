@@ -261,7 +261,7 @@ def test_help_opens_with_what_it_does(item: Any) -> None:
 
 
 def test_the_module_is_a_map() -> None:
-    """Each public name stands in the package's docstring."""
+    """The package's docstring mentions each public name."""
     told = inspect.getdoc(leastsq) or ""
     assert [name for name in leastsq.__all__ if f"`{name}`" not in told] == ["__version__"]
 

@@ -1,4 +1,4 @@
-"""A solve on file: pickled at every request, restored elsewhere, refused where it is damaged."""
+"""Pickled solves: at every request, restored in other processes, refused if damaged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = asks
 @each_kind
 @np.errstate(all="ignore")
 def test_at_every_request(analytic: bool) -> None:
-    """Ten runs, of which each request is restored and gone on from, and all the way to the end."""
+    """Ten runs, restored and continued at each request, and from each request to the end."""
     for run in RUNS[::5][:10]:
         solve, checkpoints = LevenbergMarquardt(run.x0, run.m, analytic=analytic), []
         while solve.request is not None:
@@ -62,7 +62,7 @@ PROCESS = """
 
 @each_kind
 def test_in_another_process_each_time(analytic: bool, tmp_path: Path) -> None:
-    """Hand a solve over from process to process, in a file that is replaced as a whole."""
+    """Pass a solve from process to process, in a file that is replaced atomically."""
     index, path = 18, tmp_path / "solve.pickle"
     run = RUNS[index]
     path.write_bytes(pickle.dumps(LevenbergMarquardt(run.x0, run.m, analytic=analytic)))
@@ -89,7 +89,7 @@ def test_copies_are_independent(where: str) -> None:
 
 
 def test_told_in_part() -> None:
-    """The columns that were given, and the factors of the Jacobian before, come along."""
+    """The columns given so far and the factors of the previous Jacobian are included."""
     for solve, _ in asked():
         points = solve.ask()
         if points is None or len(points) == 1:
@@ -117,7 +117,7 @@ def test_a_pickle_is_plain() -> None:
     assert modules <= {"leastsq", "numpy", "copyreg", "_codecs"}
 
 
-# What is refused. Every part of the state is spoilt, with the checksum as it was and mended.
+# Damaged states. Every part of the state is changed, with the old checksum and with a correct one.
 
 
 def restored(damaged: object) -> LevenbergMarquardt:
@@ -127,7 +127,7 @@ def restored(damaged: object) -> LevenbergMarquardt:
 
 
 def in_parts() -> LevenbergMarquardt:
-    """Return a solve whose state has everything that a state can have."""
+    """Return a solve that uses every part of the state."""
     solve = at("trial")
     while solve.ask() is None or len(solve.ask()) == 1:
         solve.tell(solve.ask(), [decay(solve.ask()[0])])
@@ -136,7 +136,7 @@ def in_parts() -> LevenbergMarquardt:
 
 
 def mended(damaged: dict[str, Any]) -> dict[str, Any]:
-    """Return the state with the checksum of what it is."""
+    """Return the state with its checksum recomputed."""
     checksum = zlib.crc32(repr((damaged["maxfev"], damaged["analytic"])).encode())
     for name in ("block", "tolerances", "factors"):
         if damaged[name] is not None:
@@ -206,7 +206,7 @@ IPVT, GIVEN = -6, -3
 
 
 def spoilt(solve: LevenbergMarquardt, place: int, value: int) -> dict[str, Any]:
-    """Return the state with a place of four bytes changed, and with the right checksum."""
+    """Return the state with four bytes changed, and its checksum recomputed."""
     whole = solve.__getstate__()
     ints = whole["block"].view(np.int32).copy()
     assert ints[place] != value

@@ -54,9 +54,9 @@ def sparse(rng: np.random.Generator, m: int, n: int) -> FloatArray:
 
 
 def nearly_parallel(rng: np.random.Generator, m: int, n: int) -> FloatArray:
-    """Columns whose norms the first reflector takes far down, some of them to near the rule.
+    """Columns whose partial norms fall far in the first step, some to near the limit of accuracy.
 
-    Just at the rule (7e-8 of the norm left) the 1980 literal of the machine epsilon decides;
+    Just at that limit (7e-8 of the norm) the 1980 literal of the machine epsilon decides;
     a test of its own has these.
     """
     close, border = 10 ** rng.uniform(-11, -1, n), rng.choice([4.0, 5.0, 9.0, 11.0], n) * 1e-8
@@ -82,44 +82,44 @@ MAKERS = [
 
 @pytest.mark.parametrize("pivot", [True, False])
 @pytest.mark.parametrize("make", MAKERS)
-def test_random_matrices(door: Library, original: Library, make: Maker, pivot: bool) -> None:
+def test_random_matrices(native_api: Library, original: Library, make: Maker, pivot: bool) -> None:
     rng = np.random.default_rng(42)
     for case in range(30):
         for m, n in SIZES + WIDE + LARGE * (case == 0):
             a, padding = make(rng, m, n), int(rng.integers(0, 3))
             want = original.qrfac(a, pivot, padding)
-            assert_same(door.qrfac(a, pivot, padding), want, (case, a))
+            assert_same(native_api.qrfac(a, pivot, padding), want, (case, a))
 
 
 @pytest.mark.parametrize("pivot", [True, False])
 @pytest.mark.parametrize("n", [3840, 3841, 7700])
 def test_more_columns_than_there_is_scratch_for(
-    door: Library, original: Library, n: int, pivot: bool
+    native_api: Library, original: Library, n: int, pivot: bool
 ) -> None:
-    """Columns are then taken some at a time; the last ones are the longest, and half a copy."""
+    """Columns are then taken in blocks; the last are the longest, and half of them are copies."""
     rng = np.random.default_rng(43)
     a = dense(rng, 7, n) * np.linspace(1.0, 2.0, n)
     a[:, n // 2 :] = a[:, : n - n // 2] + 1e-9 * a[:, n // 2 :]
     a[:, rng.integers(n, size=9)] = 0.0
-    assert_same(door.qrfac(a, pivot), original.qrfac(a, pivot))
+    assert_same(native_api.qrfac(a, pivot), original.qrfac(a, pivot))
 
 
 @pytest.mark.parametrize("pivot", [True, False])
-def test_rows_past_m_and_unused_ipvt_stay(door: Library, pivot: bool) -> None:
+def test_rows_past_m_and_unused_ipvt_stay(native_api: Library, pivot: bool) -> None:
     a = np.random.default_rng(1).standard_normal((4, 3))
-    factor = door.qrfac(a, pivot, padding=2)
+    factor = native_api.qrfac(a, pivot, padding=2)
     assert (factor.a[4:] == FILL).all()
     assert (factor.a[:4] != a).all()
     assert pivot or (factor.ipvt == FILL_INT).all()
 
 
-def test_pivots_are_one_based_and_the_first_of_equals(door: Library) -> None:
+def test_pivots_are_one_based_and_the_first_of_equals(native_api: Library) -> None:
     a = np.array([[1.0, 0.0, 2.0, 0.0], [0.0, -2.0, 0.0, 1.0]])
-    assert door.qrfac(a).ipvt.tolist() == [2, 3, 1, 4]
+    assert native_api.qrfac(a).ipvt.tolist() == [2, 3, 1, 4]
 
 
-def test_all_zero_matrix(door: Library) -> None:
-    factor = door.qrfac(np.zeros((3, 2)))
+def test_all_zero_matrix(native_api: Library) -> None:
+    factor = native_api.qrfac(np.zeros((3, 2)))
     assert_same(factor.a, np.zeros((3, 2), order="F"))
     assert_same(factor.rdiag, np.array([-0.0, -0.0]))
     assert_same(factor.acnorm, np.zeros(2))
@@ -127,21 +127,23 @@ def test_all_zero_matrix(door: Library) -> None:
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_columns_interchanged_carry_their_reference_norms(
-    door: Library, original: Library, sign: float
+    native_api: Library, original: Library, sign: float
 ) -> None:
-    """A large norm that moves aside is later compared with itself, not with its successor's."""
+    """An exchanged column's exact norm moves with its partial norm."""
     rng = np.random.default_rng(5)
     for case in range(600):
         a = dense(rng, 6, 4) * 10.0 ** rng.permutation([0, 3, 5, 8])
         a[:, rng.integers(4)] *= sign * 1e-9
         mixture = rng.integers(4)
         a += a[:, [mixture]] * rng.choice([0.0, 1.0, 1e4], 4)
-        assert_same(door.qrfac(a), original.qrfac(a), (case, a))
+        assert_same(native_api.qrfac(a), original.qrfac(a), (case, a))
 
 
 @pytest.mark.parametrize("steps", range(1, 60))
-def test_norms_are_recomputed_by_the_rule(door: Library, original: Library, steps: int) -> None:
-    """A norm is computed afresh where 0.05 s^2 <= eps, s being the share of it that is left.
+def test_norms_are_recomputed_by_the_rule(
+    native_api: Library, original: Library, steps: int
+) -> None:
+    """A partial norm is recomputed if 0.05 s^2 <= eps, s being its ratio to the exact one.
 
     Beside the pivot 4 e1 stands (c, r, 0) with c = 1 - steps 2^-53 and r such that the norm rounds
     to 1, scaled. Then s = sqrt(1 - c^2) is known to the last bit, r is a little larger, and
@@ -150,7 +152,7 @@ def test_norms_are_recomputed_by_the_rule(door: Library, original: Library, step
     rng, unit, sides = np.random.default_rng(7), 2.0**-53, set()
     c, r, between = 1 - steps * unit, *np.sqrt((2 * steps + np.array([0.8, 0.4])) * unit)
     for scale in (1.0, *rng.uniform(1, 2, 40 if steps == 20 else 4)):
-        for library in (door, original):
+        for library in (native_api, original):
             a = np.diag([4.0, r * scale, between * scale])
             a[0, 1] = c * scale
             factor = library.qrfac(a)

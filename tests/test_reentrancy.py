@@ -1,4 +1,4 @@
-"""Nested fits, fits in threads, and what is left of a fit when it is over."""
+"""Nested fits, fits in threads, and memory after a fit."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_endless_nesting_is_a_recursion_error(call: int) -> None:
 
 
 def busy_problem(k: int) -> tuple[Callable, Array, Callable | None]:
-    """Return a problem of m and n of its own, with residuals in slow Python."""
+    """Return a problem with m and n of its own and slow residuals in Python."""
     n, m = k % 4 + 1, 6 + 5 * k
     rng = np.random.default_rng(k)
     a, b = rng.normal(size=(m, n)).tolist(), rng.normal(size=m).tolist()

@@ -1,4 +1,4 @@
-"""What func may return, what it is given, and who owns the memory of both."""
+"""Results and arguments of func, and who owns their memory."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_forms_of_the_residual(form: Callable, dfun: Callable | None) -> None:
             formed = formed.values
         return np.array(np.ma.getdata(formed), np.float64)
 
-    # The residual's type would set epsfcn; a step this large is felt by rounded values too.
+    # The residual's type would set epsfcn; a step this large changes rounded values too.
     options = {"Dfun": dfun, "epsfcn": 1e-4, "full_output": True}
     assert_same(
         leastsq(lambda x: form(decay(x)), START, **options), leastsq(plain, START, **options)
@@ -95,7 +95,7 @@ def test_a_scalar_and_one_element_are_the_same_size() -> None:
     )
 
 
-# What is no 1-D array of real numbers. Each value has at least as many rows as N = 1.
+# Values that are not 1-D arrays of real numbers. Each value has at least as many rows as N = 1.
 
 BAD = [
     np.ones((3, 1)),
@@ -181,7 +181,7 @@ def test_the_size_may_not_change_with_dfun() -> None:
     assert (type(error), str(error), func.calls) == (ValueError, CHANGED_SIZE, 2)
 
 
-# What func and Dfun are given
+# Arguments of func and Dfun
 
 
 @pytest.mark.parametrize("x0", [1, [1, 2, 3], np.ones((1, 3), ">f4"), np.ma.ones(3), np.float32(1)])
@@ -269,7 +269,7 @@ def test_the_first_residual_may_be_overwritten_before_it_is_used() -> None:
 
 @pytest.mark.parametrize("n", [1, 200])
 def test_a_residual_that_gives_its_x_foreign_memory(n: int) -> None:
-    """The next x is not written there: the bytes of an immutable object stay as they were."""
+    """The next x is not written there: immutable bytes stay unchanged."""
     memory = np.ones(n).tobytes()
 
     def func(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""A solve that asks, in a block of memory: the bits of lmdif and lmder, and what it refuses."""
+"""Reverse communication in a block of memory: the bits of lmdif and lmder, and its errors."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ USE = Settings(maxfev=200)
 
 
 @pytest.fixture(scope="module")
-def callbacks(doors: ctypes.CDLL) -> CLibrary:
+def callbacks(native_library: ctypes.CDLL) -> CLibrary:
     """Open the C API, whose lmdif and lmder call the residual."""
-    return CLibrary(doors, "leastsq_{}")
+    return CLibrary(native_library, "leastsq_{}")
 
 
 @asks
 @each_routine
 @np.errstate(all="ignore")
-def test_all_mgh_runs(doors: ctypes.CDLL, callbacks: CLibrary, routine: str) -> None:
-    """The block is elsewhere at every request, and columns come in random order."""
-    asking, same = Reverse(doors), 0
+def test_all_mgh_runs(native_library: ctypes.CDLL, callbacks: CLibrary, routine: str) -> None:
+    """The block is moved at every request, and columns are given in random order."""
+    asking, same = Reverse(native_library), 0
     for run in RUNS:
         got, want = (
             getattr(library, routine)(run.evaluate, run.x0, run.m, Settings())
@@ -47,20 +47,20 @@ def test_all_mgh_runs(doors: ctypes.CDLL, callbacks: CLibrary, routine: str) -> 
 @pytest.mark.parametrize("nprint", [0, 1, 2])
 @np.errstate(all="ignore")
 def test_refusals_and_reports(
-    doors: ctypes.CDLL, callbacks: CLibrary, routine: str, nprint: int
+    native_library: ctypes.CDLL, callbacks: CLibrary, routine: str, nprint: int
 ) -> None:
     """Whatever is refused, results, counts and all points are those of the callback drivers.
 
-    Only x is not: theirs keeps the step of the parameter at which a difference Jacobian stopped.
+    Only x differs: theirs keeps the step of the column at which the difference Jacobian stopped.
     """
     for seed in (1, 2, 3, 5, 6):
         total = 0
         for stop_at in range(61):
             ours, theirs = Problem(seed, stop_at), Problem(seed, stop_at)
             use = ours.settings.replace(nprint=nprint)
-            got = getattr(InOrder(doors), routine)(ours, ours.x0, ours.m, use)
+            got = getattr(InOrder(native_library), routine)(ours, ours.x0, ours.m, use)
             want = getattr(callbacks, routine)(theirs, theirs.x0, theirs.m, use)
-            shown = -1 if nprint and got.info < 0 else None  # x as it stands at the end
+            shown = -1 if nprint and got.info < 0 else None  # x at the end
             assert ours.calls[:shown] == theirs.calls[:shown]
             assert len(ours.calls) == len(theirs.calls)
             changed = sum(a != b for a, b in zip(got.x.tolist(), want.x.tolist(), strict=True))
@@ -74,7 +74,7 @@ def test_refusals_and_reports(
 
 @asks
 @np.errstate(all="ignore")
-def test_every_checkpoint_leads_to_the_same_end(doors: ctypes.CDLL) -> None:
+def test_every_checkpoint_leads_to_the_same_end(native_library: ctypes.CDLL) -> None:
     run = next(run for run in RUNS if run.number == 8)
 
     def step(solve: Solve) -> None:
@@ -86,14 +86,14 @@ def test_every_checkpoint_leads_to_the_same_end(doors: ctypes.CDLL) -> None:
             assert solve.give_column(j, run.residual(point)) == 0
         solve.resume()
 
-    solve, checkpoints = Solve(doors, run.m, run.n), []
+    solve, checkpoints = Solve(native_library, run.m, run.n), []
     solve.start(run.x0, run.m, USE, analytic=False)
     while solve.view().request != NOTHING:
         checkpoints.append(solve.block.tobytes())
         step(solve)
     assert len(checkpoints) > 10
     for checkpoint in checkpoints:
-        again = Solve(doors, run.m, run.n)
+        again = Solve(native_library, run.m, run.n)
         again.block = np.frombuffer(checkpoint).copy()
         while again.view().request != NOTHING:
             step(again)
@@ -105,9 +105,9 @@ def line(x: FloatArray) -> FloatArray:
     return np.array([x[0] - 1.0, x[0] + x[1] - 2.5, x[0] + 2.0 * x[1] - 3.0])
 
 
-def at_differences(doors: ctypes.CDLL) -> Solve:
-    """Return a solve that wants its first difference Jacobian."""
-    solve = Solve(doors, 3, 2)
+def at_differences(native_library: ctypes.CDLL) -> Solve:
+    """Return a solve that requests its first difference Jacobian."""
+    solve = Solve(native_library, 3, 2)
     assert solve.start(np.zeros(2), 3, USE, analytic=False) == RESIDUAL
     assert solve.view().missing == 0
     solve.view().vector("residual", 3)[:] = line(np.zeros(2))
@@ -116,8 +116,8 @@ def at_differences(doors: ctypes.CDLL) -> Solve:
 
 
 @asks
-def test_columns_are_counted_once(doors: ctypes.CDLL) -> None:
-    solve = at_differences(doors)
+def test_columns_are_counted_once(native_library: ctypes.CDLL) -> None:
+    solve = at_differences(native_library)
     wrong, right = np.full(3, 7.0), line(solve.difference_point(1, 2))
     for values, missing in ((wrong, 1), (wrong, 1), (right, 1)):
         assert solve.give_column(1, values) == 0
@@ -138,20 +138,20 @@ def test_columns_are_counted_once(doors: ctypes.CDLL) -> None:
 
 @asks
 @pytest.mark.parametrize("j", [-1, 2, 2**31 - 1, -(2**31)])
-def test_columns_that_there_are_not(doors: ctypes.CDLL, j: int) -> None:
-    solve = at_differences(doors)
+def test_columns_that_there_are_not(native_library: ctypes.CDLL, j: int) -> None:
+    solve = at_differences(native_library)
     before = solve.block.tobytes()
     point = np.full(2, 5.0)
     address = ctypes.c_void_p(point.ctypes.data)
-    assert doors.leastsq_difference_point(solve.address, j, address) == REFUSED
+    assert native_library.leastsq_difference_point(solve.address, j, address) == REFUSED
     assert solve.give_column(j, np.zeros(3)) == REFUSED
     assert solve.block.tobytes() == before
     assert point.tolist() == [5.0, 5.0]
 
 
 @asks
-def test_columns_that_are_not_wanted(doors: ctypes.CDLL) -> None:
-    solve = Solve(doors, 3, 2)
+def test_columns_that_are_not_wanted(native_library: ctypes.CDLL) -> None:
+    solve = Solve(native_library, 3, 2)
     assert solve.start(np.zeros(2), 3, USE, analytic=True) == RESIDUAL
     assert solve.give_column(0, np.zeros(3)) == REFUSED
     solve.view().vector("residual", 3)[:] = line(np.zeros(2))
@@ -163,13 +163,13 @@ def test_columns_that_are_not_wanted(doors: ctypes.CDLL) -> None:
 
 
 @asks
-def test_diag_is_read_in_mode_2_alone(doors: ctypes.CDLL) -> None:
+def test_diag_is_read_in_mode_2_alone(native_library: ctypes.CDLL) -> None:
     diag, start = np.array([np.nan, -3.0]), np.zeros(2)
     scalars = [ctypes.c_double(value) for value in (1e-8, 1e-8, 0.0)]
     addresses = [ctypes.c_void_p(array.ctypes.data) for array in (start, diag)]
-    solve = Solve(doors, 3, 2)
+    solve = Solve(native_library, 3, 2)
     for mode, request in ((1, RESIDUAL), (2, NOTHING), (0, RESIDUAL)):
-        started = doors.leastsq_start(
+        started = native_library.leastsq_start(
             solve.address, 3, 2, addresses[0], *scalars, 200, ctypes.c_double(0.0), addresses[1],
             mode, ctypes.c_double(100.0), 1,
         )  # fmt: skip
@@ -180,10 +180,10 @@ def test_diag_is_read_in_mode_2_alone(doors: ctypes.CDLL) -> None:
 
 
 @asks
-def test_a_block_has_no_undefined_bytes(doors: ctypes.CDLL) -> None:
+def test_a_block_has_no_undefined_bytes(native_library: ctypes.CDLL) -> None:
     blocks = []
     for stale in (7.0, -1e300):
-        solve = Solve(doors, 4, 3)
+        solve = Solve(native_library, 4, 3)
         solve.block[:] = stale
         solve.start(np.ones(3), 4, USE, analytic=False)
         blocks.append(solve.block.tobytes())
@@ -191,8 +191,8 @@ def test_a_block_has_no_undefined_bytes(doors: ctypes.CDLL) -> None:
 
 
 @asks
-def test_after_the_end_nothing_changes(doors: ctypes.CDLL) -> None:
-    solve = at_differences(doors)
+def test_after_the_end_nothing_changes(native_library: ctypes.CDLL) -> None:
+    solve = at_differences(native_library)
     assert solve.resume(-3) == NOTHING
     before = solve.block.tobytes()
     assert [solve.resume(flag) for flag in (0, -1)] == [NOTHING, NOTHING]
@@ -207,46 +207,46 @@ def test_after_the_end_nothing_changes(doors: ctypes.CDLL) -> None:
      {"diag": (1.0, 0.0)}],
     ids=str,
 )  # fmt: skip
-def test_arguments_out_of_range(doors: ctypes.CDLL, change: dict[str, Any]) -> None:
-    solve = Solve(doors, 3, 2)
+def test_arguments_out_of_range(native_library: ctypes.CDLL, change: dict[str, Any]) -> None:
+    solve = Solve(native_library, 3, 2)
     assert solve.start(np.zeros(2), 3, USE.replace(**change), analytic=True) == NOTHING
     assert (solve.view().info, solve.view().nfev) == (0, 0)
 
 
 @asks
-def test_sizes(doors: ctypes.CDLL) -> None:
+def test_sizes(native_library: ctypes.CDLL) -> None:
     largest = 2**31 - 1
     for m, n in ((0, 0), (2, 0), (-1, -1), (1, 2), (largest, largest), (largest, 2**30)):
-        assert Solve(doors, m, n).size == 0
-        block = Solve(doors, 3, 2)
+        assert Solve(native_library, m, n).size == 0
+        block = Solve(native_library, 3, 2)
         before = block.block.tobytes()
         if n <= 2:
             assert block.start(np.zeros(max(n, 0)), m, USE, analytic=False) == REFUSED
         assert block.block.tobytes() == before
     for m, n in ((1, 1), (7, 3), (1000, 40), (largest, 20)):
-        doors.leastsq_workspace_size.restype = ctypes.c_size_t
-        assert doors.leastsq_workspace_size(m, n) == 8 * (m * n + 2 * m + 7 * n + 19)
+        native_library.leastsq_workspace_size.restype = ctypes.c_size_t
+        assert native_library.leastsq_workspace_size(m, n) == 8 * (m * n + 2 * m + 7 * n + 19)
 
 
 @asks
-def test_what_is_no_block_is_refused(doors: ctypes.CDLL) -> None:
-    solve = at_differences(doors)
+def test_what_is_no_block_is_refused(native_library: ctypes.CDLL) -> None:
+    solve = at_differences(native_library)
     solve.block[0] = np.nextafter(solve.block[0], 1.0)  # another version
     for block in (solve.block, np.zeros_like(solve.block)):
         solve.block, view = block, View(request=99)
         before = block.tobytes()
         assert solve.resume() == REFUSED
-        assert doors.leastsq_inspect(solve.address, ctypes.byref(view)) == REFUSED
-        assert doors.leastsq_difference_point(solve.address, 0, solve.address) == REFUSED
+        assert native_library.leastsq_inspect(solve.address, ctypes.byref(view)) == REFUSED
+        assert native_library.leastsq_difference_point(solve.address, 0, solve.address) == REFUSED
         assert solve.give_column(0, np.zeros(3)) == REFUSED
         assert (view.request, block.tobytes()) == (99, before)
 
 
 @asks
-def test_two_solves_side_by_side(doors: ctypes.CDLL) -> None:
+def test_two_solves_side_by_side(native_library: ctypes.CDLL) -> None:
     ends = []
     for together in (1, 2):
-        solves = [at_differences(doors) for _ in range(together)]
+        solves = [at_differences(native_library) for _ in range(together)]
         for solve in solves:
             for j in (1, 0):
                 solve.give_column(j, line(solve.difference_point(j, 2)))
@@ -257,7 +257,7 @@ def test_two_solves_side_by_side(doors: ctypes.CDLL) -> None:
 
 
 def test_function_table() -> None:
-    """Members are only appended; those of a solve that asks are NULL in the system build."""
+    """Members are only appended; those of reverse communication are NULL in the system build."""
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     address = get(_minpack._C_API, b"leastsq._minpack._C_API")  # type: ignore[attr-defined]

@@ -244,7 +244,7 @@ def test_scipys_own_tests_of_leastsq_and_curve_fit(tmp_path: Path) -> None:
 
         import pytest
         import scipy.optimize
-        import scipy.optimize._minpack_py as door
+        import scipy.optimize._minpack_py as implementation
 
         from leastsq import leastsq
 
@@ -254,7 +254,7 @@ def test_scipys_own_tests_of_leastsq_and_curve_fit(tmp_path: Path) -> None:
             tally["calls"] += 1
             return leastsq(*args, **options)
 
-        scipy.optimize.leastsq = door.leastsq = counting
+        scipy.optimize.leastsq = implementation.leastsq = counting
 
         class Outcomes:
             def pytest_runtest_logreport(self, report):

@@ -1,61 +1,65 @@
-"""The kernels of every instruction set: the same bits, the registers that they claim."""
+"""The kernels of every instruction set: their bits, and the registers that they use."""
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from programs import build, config
 from programs import run as run_program
 from reference import bundled, missing
 
-from leastsq import get_library_dir
+from leastsq import _minpack, get_library_dir, leastsq, leastsq_many, minpack
 
 pytestmark = pytest.mark.skipif(not bundled(), reason="the system build has no kernels of ours")
 
-DIGEST = """
-import hashlib
-import numpy as np
-from leastsq import _minpack, leastsq, leastsq_many, minpack
 
-digest = hashlib.sha256()
-rng = np.random.default_rng(1978)
-for m in [*range(1, 40), 63, 64, 65, 1023, 1024, 1025, 2100]:
-    for n in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 33, 63, 64, 65, 66, 130):
-        if m * n > 40_000 and n not in (3, 17):
-            continue
-        a = rng.standard_normal((m, n)) * 10.0 ** rng.integers(-3, 3, n)
-        if n > 2:
-            a[:, 1] = a[:, 0]
-            a[rng.random((m, n)) < 0.1] = 0.0
-        for result in minpack.qrfac(a):
+def digest() -> str:
+    """Hash results of all kernels, on sizes around those of their vectors and blocks."""
+    digest = hashlib.sha256()
+
+    def add(*results: object) -> None:
+        for result in results:
             digest.update(np.ascontiguousarray(result).tobytes())
-        digest.update(np.float64(minpack.enorm(a[:, 0])).tobytes())
-for n in (2, 15, 16, 17, 18, 31, 40, 65):
-    r = np.triu(rng.standard_normal((n, n)))
-    order = rng.permutation(n)
-    diag = rng.standard_normal(n) * (rng.random(n) < 0.8)
-    for result in minpack.qrsolv(r, order, diag, np.ones(n)):
-        digest.update(np.ascontiguousarray(result).tobytes())
-t = np.linspace(0.0, 1.0, 1500)
-basis = np.polynomial.chebyshev.chebvander(t, 10)
-x, cov_x, info, _, _ = leastsq(
-    lambda p: (basis @ p) ** 2 - np.exp(t), np.ones(11), full_output=True
-)
-for result in (x, cov_x, info["fjac"], info["qtf"], info["fvec"]):
-    digest.update(np.ascontiguousarray(result).tobytes())
-a = rng.standard_normal((37, 20, 4))
-fits = leastsq_many(
-    lambda p, a, y: sum(a[:, :, j] * p[j] ** 3 for j in range(4)) - y, np.ones(4),
-    data=(a, rng.standard_normal((37, 20))), vectorized=True,
-)
-for result in (fits.x, fits.cov_x, fits.nfev):
-    digest.update(np.ascontiguousarray(result).tobytes())
-print(_minpack.instruction_set(), digest.hexdigest())
-"""
+
+    rng = np.random.default_rng(1978)
+    for m in [*range(1, 40), 63, 64, 65, 1023, 1024, 1025, 2100]:
+        for n in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 33, 63, 64, 65, 66, 130):
+            if m * n > 40_000 and n not in (3, 17):
+                continue
+            a = rng.standard_normal((m, n)) * 10.0 ** rng.integers(-3, 3, n)
+            if n > 2:
+                a[:, 1] = a[:, 0]
+                a[rng.random((m, n)) < 0.1] = 0.0
+            add(*minpack.qrfac(a), np.float64(minpack.enorm(a[:, 0])))
+    for n in (2, 15, 16, 17, 18, 31, 40, 65):
+        r = np.triu(rng.standard_normal((n, n)))
+        order = rng.permutation(n)
+        diag = rng.standard_normal(n) * (rng.random(n) < 0.8)
+        add(*minpack.qrsolv(r, order, diag, np.ones(n)))
+    t = np.linspace(0.0, 1.0, 1500)
+    basis = np.polynomial.chebyshev.chebvander(t, 10)
+    x, cov_x, info, _, _ = leastsq(
+        lambda p: (basis @ p) ** 2 - np.exp(t), np.ones(11), full_output=True
+    )
+    add(x, cov_x, info["fjac"], info["qtf"], info["fvec"])
+    a = rng.standard_normal((37, 20, 4))
+    fits = leastsq_many(
+        lambda p, a, y: sum(a[:, :, j] * p[j] ** 3 for j in range(4)) - y,
+        np.ones(4),
+        data=(a, rng.standard_normal((37, 20))),
+        vectorized=True,
+    )
+    add(fits.x, fits.cov_x, fits.nfev)
+    return digest.hexdigest()
+
 
 # What the hot loops must hold, and must not, by instruction set.
 REGISTERS = {
@@ -65,15 +69,16 @@ REGISTERS = {
 }
 
 
+@cache
 def available() -> list[str]:
-    """Names of this machine's instruction sets, from the error about one that it has not."""
+    """Names of this machine's instruction sets, from the error message for an unknown one."""
     done = run("import leastsq", "no-such-set")
     assert done.returncode != 0
     return done.stderr.rpartition("which has:")[2].split()
 
 
 def run(code: str, simd: str | None) -> subprocess.CompletedProcess[str]:
-    """Run Python code with an instruction set asked for."""
+    """Run Python code with LEASTSQ_SIMD set."""
     environment = {key: value for key, value in os.environ.items() if key != "LEASTSQ_SIMD"}
     if simd is not None:
         environment["LEASTSQ_SIMD"] = simd
@@ -83,18 +88,46 @@ def run(code: str, simd: str | None) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Return to the instruction set of the process after a test."""
+    yield
+    _minpack.select_simd(None)
+
+
+@pytest.mark.usefixtures("restored")
 def test_all_give_the_same_bits() -> None:
-    names = available()
-    outputs = [run(DIGEST, name) for name in names]
-    assert [done.stderr for done in outputs] == [""] * len(names)
-    forced = [done.stdout.split() for done in outputs]
-    assert [name for name, _ in forced] == names
-    assert len({digest for _, digest in forced}) == 1
+    digests = {}
+    for name in available():
+        _minpack.select_simd(name)
+        assert _minpack.instruction_set() == name
+        digests[name] = digest()
+    assert len(set(digests.values())) == 1, digests
+
+
+@pytest.mark.usefixtures("restored")
+def test_selecting_needs_a_name_of_this_machine() -> None:
+    _minpack.select_simd("baseline")
+    with pytest.raises(ValueError, match="'sse' is no instruction set of this machine"):
+        _minpack.select_simd("sse")
+    with pytest.raises(TypeError):
+        _minpack.select_simd(2)
+    assert _minpack.instruction_set() == "baseline"
+    _minpack.select_simd(None)
+    assert _minpack.instruction_set() == (os.environ.get("LEASTSQ_SIMD") or available()[0])
+
+
+IN_USE = "from leastsq import _minpack; print(_minpack.build_config()['simd'])"
 
 
 def test_the_best_is_the_default() -> None:
     for simd in (None, ""):
-        assert run(DIGEST, simd).stdout.split()[0] == available()[0]
+        assert run(IN_USE, simd).stdout.strip() == available()[0]
+
+
+def test_the_environment_chooses() -> None:
+    for simd in available():
+        assert run(IN_USE, simd).stdout.strip() == simd
 
 
 @pytest.mark.parametrize("forced", [False, True])
@@ -129,7 +162,7 @@ int main(void)
 
 
 def test_an_unknown_name_in_a_c_program(tmp_path: Path) -> None:
-    """The baseline runs, for good, and the program can find out."""
+    """The baseline is used from then on, and the program can find out."""
     source = tmp_path / "unknown.c"
     source.write_text(UNKNOWN_NAME)
     program = build(tmp_path, source, *config("--cflags", "--libs"))

@@ -1,4 +1,4 @@
-"""vectorized=True: several points a call, with the bits of the plain calls."""
+"""vectorized=True: several points a call, with the bits of single calls."""
 
 from __future__ import annotations
 

@@ -40,19 +40,19 @@ def scaled(p: Array, factor: float, offset: Array) -> Array:
 
 
 def tag_process(p: Array, here: int) -> Array:
-    """Residuals that tell by their last element whether another process made them."""
+    """Residuals whose last element shows whether another process computed them."""
     return np.append(decay(p), 0.0 if os.getpid() == here else 1e-3)
 
 
 def die_elsewhere(p: Array, here: int) -> Array:
-    """Residuals whose process is killed unless it is the caller's."""
+    """Residuals that kill their process unless it is the caller's."""
     if os.getpid() != here:
         os.kill(os.getpid(), signal.SIGKILL)
     return decay(p)
 
 
 def fail_elsewhere(p: Array, here: int) -> Array:
-    """Residuals that raise unless they are made in the caller's process."""
+    """Residuals that raise in other processes than the caller's."""
     if os.getpid() != here:
         raise ZeroDivisionError("over there")
     return decay(p)
@@ -263,7 +263,7 @@ def test_stop_iteration_in_threads_and_processes(processes: ProcessPoolExecutor)
 
 
 def stop_elsewhere(p: Array, here: int) -> Array:
-    """Residuals that end the iteration unless they are made in the caller's process."""
+    """Residuals that raise StopIteration in other processes than the caller's."""
     if os.getpid() != here:
         raise StopIteration
     return decay(p)

@@ -15,7 +15,7 @@ module trust_region_entries
 
 contains
 
-    !> Puts the reductions and their ratio into the step.
+    !> Writes the reductions and their ratio to the step.
     subroutine call_predict(numbers, region, ldfjac, n, fjac, ipvt, p) bind(c)
         real(wp), intent(inout) :: numbers(6)               !! trial step
         real(wp), intent(in) :: region(5)                   !! state
@@ -38,7 +38,7 @@ contains
         numbers = [step%length, step%fnorm, step%actual, step%predicted, step%slope, step%ratio]
     end subroutine call_predict
 
-    !> Changes radius and parameter of the state.
+    !> Updates radius and parameter of the state.
     subroutine call_update_radius(numbers, region) bind(c)
         real(wp), intent(in) :: numbers(6)   !! trial step
         real(wp), intent(inout) :: region(5) !! state
@@ -50,7 +50,7 @@ contains
         region = [state%fnorm, state%xnorm, state%gnorm, state%delta, state%par]
     end subroutine call_update_radius
 
-    !> The exit code, zero where the solve goes on.
+    !> The exit code, zero if the solve continues.
     function call_convergence(numbers, region, ftol, xtol, maxfev, nfev) result(info) bind(c)
         real(wp), intent(in) :: numbers(6)          !! trial step
         real(wp), intent(in) :: region(5)           !! state

@@ -51,31 +51,32 @@ CHANGES = {
     ("qrfac", KERNELS): """
         reflect: sign                 | *x = *x {- -> +} t * pass->v[i];
         reflect: sign in a vector     | value = value {- -> +} t * v;
-        reflect: vectors in a block   | for (; i + LANES <= {to -> to + 1}; i += LANES) { vector v
+        reflect: vectors in a block   | before row 0 */ for (; i + LANES <= {to -> to + 1}; i +=
+        reflect: vectors of a column  | 0}; for (; i + LANES <= {to -> to + 1}; i += LANES) {
         reflect: rows that remain     | for (ptrdiff_t row = i; row < {to -> to - 1}; row++)
         reflect: sums so far          | total[g] = i {== -> !=} 0 ? zero : load
         reflect: sum of a lane        | total[g] = total[g] {+ -> -} p[row];
-        reflect: sum of one column    | sum[0] = sum[0] {+ -> -} terms[row];
+        reflect: sum of one column    | total = total {+ -> -} terms[row];
         reflect: sum of what remains  | sum = sum {+ -> -} update_one
-        reflect: lanes transposed     | vector even = PICK(p[0], p[1], {0 -> 1}, 2)
+        reflect: lanes transposed     | vector even = SHUFFLE(p[0], p[1], {0 -> 1}, 2)
         reflect: columns that remain  | for (; k < {n -> n - 1}; k += LANES) {
         reflect: next block of rows   | from += {BLOCK_ROWS -> BLOCK_ROWS + 1})
         reflect: last block of rows   | ptrdiff_t to = from + BLOCK_ROWS {< -> >} m
         reflect: first row of a block | divide(pass->w, from {== -> !=} 0 ? 1 : from, to
-        reflect: number not divided   | from == 0 ? {1 -> 0} : from, to, pass->norm);
+        reflect: number not divided   | from == 0 ? {1 -> 0} : from, to, pass->divisor);
         reflect: next columns         | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1};
         finish_row: sign              | row[(first + k) * lda] {- -> +} t[first + k] * head
         finish_row: what is left      | element / norm, rest = 1.0 {- -> +} component * component
         finish_row: more was taken    | rest {> -> <} 0.0 ? rest : 0.0
         finish_row: share of the norm | (part {* -> +} part) <= least
         finish_row: lost              | * part) {<= -> >} least
-        finish_row: zero norm         | norm[k] {== -> !=} 0.0 ? 0.0 : left
+        finish_row: zero norm         | norm[k] {== -> !=} 0.0 ? 0.0 : below
         finish_row: next columns      | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1}) {
-        reflect: divided in blocks    | pass.norm = {0.0 -> norm}; /* divided by now */
+        reflect: divided in blocks    | pass.divisor = {0.0 -> step->divisor}; /* divided by now */
         """,
     ("enorm", KERNELS): """
         square: small in a vector     | - (lower + {1 -> 0}); /* negative
-        square: small in any lane     | pass->doubtful |= doubt[lane] {< -> >} 0;
+        square: small in any lane     | pass->small |= small[lane] {< -> >} 0;
         square: small that remain     | magnitude(*x) {<= -> <} pass->lower;
         square: negative              | (-lower {<= -> <} x[i])
         square: positive              | (x[i] {<= -> <} lower)
@@ -86,11 +87,11 @@ CHANGES = {
         difference: sign              | (plus[i] {- -> +} base[i]) / step;
         """,
     ("qrsolv", KERNELS): """
-        rotate: sign of a row         | store(rows + b * ld + i, {- -> +}d * kept + c * turned);
-        rotate: sign of the column    | kept = c * kept {+ -> -} d * turned;
+        rotate: sign of a row         | store(rows + b * ld + i, {- -> +}s * x + c * y);
+        rotate: sign of the column    | x = c * x {+ -> -} s * y;
         rotate: what remains          | for (; i < {n -> n - 1}; i++) for (ptrdiff_t b = 0
-        rotate: row that remains      | rows[b * ld + i] = {- -> +}sine[b] * kept
-        rotate: sign of what remains  | s[i] = cosine[b] * kept {+ -> -} sine[b] * turned;
+        rotate: row that remains      | rows[b * ld + i] = {- -> +}sine[b] * x
+        rotate: sign of what remains  | column[i] = cosine[b] * x {+ -> -} sine[b] * y;
         """,
     ("qrsolv", CORE.format("qrsolv")): """
         first copied below            | do i = j + {1 -> 2}, size(r, 2) r(i, j) = r(j, i)
@@ -201,7 +202,7 @@ CHANGES = {
         largest number                | largest_finite = {huge -> tiny}(
         """,
     ("lanes", KERNELS): """
-        small components              | qr->left |= (small {< -> >} 0)
+        small components              | qr->excluded |= (small {< -> >} 0)
         large components              | ~(sum {< -> >} broadcast(upper * upper))
         rows of a limit               | qr->limits->large / {(double)count -> 1.0}
         rows that remain              | for (; i < {qr->m -> qr->m - 1}; i++) { for (int lane
@@ -210,15 +211,15 @@ CHANGES = {
         first of equal pivots         | mask larger = qr->partial[k] {> -> >=} norm;
         sign of what is pending       | x[i] = x[i] {- -> +} t * v[i];
         first pivot                   | j {== -> !=} 0 ? qr->partial[0] : update_pivot
-        zero column                   | qr->left |= norm {== -> <} zero;
+        zero column                   | qr->excluded |= norm {== -> <} zero;
         sign of the norm              | select_lanes(qr->column[j][j] {< -> >} zero, -norm, norm)
         one added                     | qr->column[j][j] / norm {+ -> -} 1.0;
         sign of the diagonal          | qr->diagonal[j] = {- -> +}norm;
         sign in a sweep               | x[k][i] = value = value {- -> +} t[k] * v[i];
         columns of a sweep            | count = (qr->n - j - {1 -> 2}) % MOST_SWEPT + 1;
         row of R                      | = qr->column[k][j] {- -> +} qr->multiplier[k]
-        norm that is lost             | qr->left |= {lost -> lost ^ lost} & (norm
-        norm of zero                  | qr->left |= lost & (norm {!= -> ==} zero)
+        norm to be recomputed         | qr->excluded |= {inexact -> inexact ^ inexact} & (norm
+        norm of zero                  | qr->excluded |= inexact & (norm {!= -> ==} zero)
         permutation                   | (int)qr->original[k][lane] + {1 -> 0};
         """,
     ("levenberg_marquardt", CORE.format("qrfac")): """

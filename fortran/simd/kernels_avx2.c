@@ -1,5 +1,8 @@
+#ifndef __AVX2__
+#error "compile this file with -mavx2"
+#endif
+
 #define LANES 4
 #define GROUPS 2
 #define VARIANT leastsq_kernels_avx2
-#define VARIANT_NAME "avx2"
 #include "kernels_body.h"

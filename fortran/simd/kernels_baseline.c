@@ -1,5 +1,4 @@
 #define LANES 2
 #define GROUPS 4
 #define VARIANT leastsq_kernels_baseline
-#define VARIANT_NAME "baseline"
 #include "kernels_body.h"

@@ -1,6 +1,9 @@
-/* The kernels of kernels.h for one instruction set. Included by a file that defines
- * LANES (2, 4 or 8 numbers to a vector), GROUPS (vectors of sums carried at once), VARIANT and
- * VARIANT_NAME. */
+/* The kernels of kernels.h for one instruction set. The file that includes this one defines
+ *
+ * LANES     doubles in a vector: 2 (SSE2 and the like), 4 (AVX2) or 8 (AVX-512)
+ * GROUPS    vectors of sums in flight: 4, 2 or 1, so that LANES * GROUPS = 8 columns share each
+ *           load of the two reflectors, and sums and terms fit into the registers
+ * VARIANT   name of the structure of kernels */
 #include "kernels.h"
 #include "vector.h"
 
@@ -9,18 +12,18 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Rows of a block, for which two reflectors stay in the first cache, and columns that share it. */
+/* Two reflectors of BLOCK_ROWS rows stay in the L1 cache while BLOCK_COLUMNS columns are swept. */
 enum { BLOCK_ROWS = 1024, BLOCK_COLUMNS = 64 };
 
 enum mode { SUM, APPLY_AND_SUM, SQUARE, APPLY_AND_SQUARE };
 
-/* What is common to the columns of one pass. */
+/* What the columns of one pass have in common. */
 struct pass {
     const double *v; /* reflector to apply */
-    double *w;       /* reflector to sum for */
-    double norm;     /* what w has to be divided by, but for its first number */
-    long long lower; /* bits of a number; one up to it, in absolute value, makes doubtful */
-    int doubtful;    /* nonzero where there may have been one */
+    double *w;       /* reflector of the inner products */
+    double divisor;  /* divides w, except its leading element, unless it is 0 */
+    long long lower; /* bits of the magnitude at or below which a sum of squares needs scaling */
+    int small;       /* nonzero after a component that small, zero included */
 };
 
 INLINE int applies(enum mode mode)
@@ -33,7 +36,7 @@ INLINE int squares_only(enum mode mode)
     return mode == SQUARE || mode == APPLY_AND_SQUARE;
 }
 
-/* The bits of |x|, which are in the order of the numbers. */
+/* The bits of |x|, ordered as the magnitudes are. */
 INLINE long long magnitude(double x)
 {
     long long bits;
@@ -42,20 +45,21 @@ INLINE long long magnitude(double x)
     return bits & LLONG_MAX;
 }
 
-/* The term of row i in the sum of a column, and the column's new value there. */
+/* Updates a column's element x in row i, and returns its term of the column's sum. */
 INLINE double update_one(enum mode mode, struct pass *pass, ptrdiff_t i, double t, double *x)
 {
     if (applies(mode))
         *x = *x - t * pass->v[i];
     if (!squares_only(mode))
         return pass->w[i] * *x;
-    pass->doubtful |= magnitude(*x) <= pass->lower;
+    pass->small |= magnitude(*x) <= pass->lower;
     return *x * *x;
 }
 
-/* The same for LANES rows, of which v and w are the reflectors' numbers. */
+/* The same for LANES rows, with the elements v and w of the reflectors there. A lane of small
+ * becomes negative after a component at or below lower. */
 INLINE vector update(enum mode mode, long long lower, vector v, vector w, vector t, double *x,
-                     mask *doubt)
+                     mask *small)
 {
     vector value = load(x);
 
@@ -65,19 +69,47 @@ INLINE vector update(enum mode mode, long long lower, vector v, vector w, vector
     }
     if (!squares_only(mode))
         return w * value;
-    *doubt |= ((mask)value & LLONG_MAX) - (lower + 1); /* negative up to lower */
+    *small |= ((mask)value & LLONG_MAX) - (lower + 1); /* negative up to lower */
     return value * value;
 }
 
-/* Rows from i on of a few columns, LANES at a time, to the last that is not after to. Returns the
- * row after it. count, the number of columns, is a constant where this is inlined. */
+INLINE void note_small(enum mode mode, struct pass *pass, mask small)
+{
+    for (int lane = 0; lane < LANES && squares_only(mode); lane++)
+        pass->small |= small[lane] < 0;
+}
+
+/* Rows from i on of one column, LANES at a time, up to but excluding row to; returns the next row.
+ * The terms of one column are added one by one. */
+INLINE ptrdiff_t sweep_column(enum mode mode, struct pass *pass, ptrdiff_t i, ptrdiff_t to,
+                              double *x, double t, double *sum)
+{
+    vector multiplier = broadcast(t), zero = {0};
+    double total = *sum, terms[LANES];
+    mask small = {0};
+
+    for (; i + LANES <= to; i += LANES) {
+        vector v = applies(mode) ? load(pass->v + i) : zero;
+        vector w = squares_only(mode) ? zero : load(pass->w + i);
+
+        store(terms, update(mode, pass->lower, v, w, multiplier, x + i, &small));
+        for (int row = 0; row < LANES; row++)
+            total = total + terms[row];
+    }
+    *sum = total;
+    note_small(mode, pass, small);
+    return i;
+}
+
+/* The same for count columns, 2 to LANES * GROUPS, a constant wherever this is inlined. A square of
+ * terms, LANES rows of LANES columns, is transposed: a lane then adds the terms of one column. */
 INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptrdiff_t i,
                                ptrdiff_t to, double *const *columns, const double *t, double *sums)
 {
     enum { MOST = LANES * GROUPS };
     vector total[GROUPS], multiplier[MOST], zero = {0};
-    double sum[MOST] = {0}, terms[LANES];
-    mask doubt = {0};
+    double sum[MOST] = {0};
+    mask small = {0};
 
     for (int k = 0; k < count; k++) {
         sum[k] = sums[k];
@@ -98,35 +130,30 @@ INLINE ptrdiff_t sweep_vectors(enum mode mode, int count, struct pass *pass, ptr
                 p[k] = zero;
                 if (column < count)
                     p[k] = update(mode, pass->lower, v, w, multiplier[column],
-                                  columns[column] + i, &doubt);
-            }
-            if (count == 1) { /* no second column to share the vectors with */
-                store(terms, p[0]);
-                for (int row = 0; row < LANES; row++)
-                    sum[0] = sum[0] + terms[row];
-                continue;
+                                  columns[column] + i, &small);
             }
             transpose(p);
             for (int row = 0; row < LANES; row++)
                 total[g] = total[g] + p[row];
         }
     }
-    for (int g = 0; g < GROUPS && count > 1; g++)
+    for (int g = 0; g < GROUPS; g++)
         store(sum + g * LANES, total[g]);
     for (int k = 0; k < count; k++)
         sums[k] = sum[k];
-    for (int lane = 0; lane < LANES && squares_only(mode); lane++)
-        pass->doubtful |= doubt[lane] < 0;
+    note_small(mode, pass, small);
     return i;
 }
 
-/* Rows from..to of a few columns. */
+/* Rows from..to, the last excluded, of a few columns. */
 INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, ptrdiff_t to,
                   double *const *columns, const double *t, double *sums)
 {
     ptrdiff_t i = from;
 
-    if (i + LANES <= to)
+    if (i + LANES <= to && count == 1)
+        i = sweep_column(mode, pass, i, to, columns[0], t[0], sums);
+    else if (i + LANES <= to)
         i = sweep_vectors(mode, count, pass, i, to, columns, t, sums);
     for (int k = 0; k < count && i < to; k++) {
         double sum = sums[k];
@@ -137,7 +164,7 @@ INLINE void sweep(enum mode mode, int count, struct pass *pass, ptrdiff_t from, 
     }
 }
 
-/* Up to LANES columns, their number made a constant. */
+/* Up to LANES columns: makes their number a constant. */
 INLINE void sweep_few(enum mode mode, int count, struct pass *pass, ptrdiff_t from, ptrdiff_t to,
                       double *const *columns, const double *t, double *sums)
 {
@@ -173,9 +200,9 @@ INLINE void divide(double *x, ptrdiff_t from, ptrdiff_t to, double divisor)
         x[i] = x[i] / divisor;
 }
 
-/* All rows of at most BLOCK_COLUMNS columns, block of rows by block of rows. */
+/* All rows of at most BLOCK_COLUMNS columns, block by block. t and results may be one array. */
 INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_t n,
-                        double *const *columns, double *t)
+                        double *const *columns, const double *t, double *results)
 {
     double sums[BLOCK_COLUMNS];
 
@@ -184,8 +211,8 @@ INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_
     for (ptrdiff_t from = 0; from < m; from += BLOCK_ROWS) {
         ptrdiff_t to = from + BLOCK_ROWS < m ? from + BLOCK_ROWS : m, k = 0;
 
-        if (pass->norm != 0.0)
-            divide(pass->w, from == 0 ? 1 : from, to, pass->norm);
+        if (pass->divisor != 0.0)
+            divide(pass->w, from == 0 ? 1 : from, to, pass->divisor);
         for (; k + LANES * GROUPS <= n; k += LANES * GROUPS)
             sweep(mode, LANES * GROUPS, pass, from, to, columns + k, t + k, sums + k);
         for (; k < n; k += LANES) {
@@ -195,28 +222,30 @@ INLINE void sweep_block(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_
         }
     }
     for (ptrdiff_t k = 0; k < n; k++)
-        t[k] = sums[k];
+        results[k] = sums[k];
 }
 
-static void reflect(ptrdiff_t j, ptrdiff_t m, ptrdiff_t n, int apply, const double *v, double *w,
-                    double norm, double *a, ptrdiff_t lda, double *t, int extras, double *extra)
+static void reflect(const struct leastsq_reflection *step)
 {
-    struct pass pass = {.v = v + j - 1, .w = w + j - 1, .norm = norm};
-    ptrdiff_t first = -extras; /* the extra column counts as column -1 */
+    struct pass pass = {.v = step->previous, .w = step->reflector, .divisor = step->divisor};
+    const ptrdiff_t extra = step->rhs != NULL; /* the right-hand side is column 0 then */
+    const ptrdiff_t total = step->columns + extra;
+    ptrdiff_t first = 0;
 
     do {
-        ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
-        double *columns[BLOCK_COLUMNS];
+        ptrdiff_t count = total - first < BLOCK_COLUMNS ? total - first : BLOCK_COLUMNS;
+        double *columns[BLOCK_COLUMNS], *t = step->multipliers + first;
 
         for (ptrdiff_t k = 0; k < count; k++)
-            columns[k] = (first + k < 0 ? extra : a + (first + k) * lda) + j - 1;
-        if (apply)
-            sweep_block(APPLY_AND_SUM, &pass, m - j + 1, count, columns, t + extras + first);
+            columns[k] = first + k < extra ? step->rhs
+                                           : step->a + (first + k - extra) * step->lda;
+        if (step->previous != NULL)
+            sweep_block(APPLY_AND_SUM, &pass, step->rows, count, columns, t, t);
         else
-            sweep_block(SUM, &pass, m - j + 1, count, columns, t + extras + first);
-        pass.norm = 0.0; /* divided by now */
+            sweep_block(SUM, &pass, step->rows, count, columns, t, t);
+        pass.divisor = 0.0; /* divided by now */
         first += BLOCK_COLUMNS;
-    } while (first < n);
+    } while (first < total);
 }
 
 static int has_small(ptrdiff_t m, const double *x, double lower)
@@ -228,14 +257,14 @@ static int has_small(ptrdiff_t m, const double *x, double lower)
     return found;
 }
 
-/* Sums of squares of a few columns as they are wanted. */
+/* Sums of squares of at most BLOCK_COLUMNS columns; -1 where the norm needs scaling. */
 INLINE void square_columns(enum mode mode, struct pass *pass, ptrdiff_t m, ptrdiff_t n,
                            double *const *columns, double lower, double upper, double *sums)
 {
     pass->lower = magnitude(lower);
-    sweep_block(mode, pass, m, n, columns, sums);
+    sweep_block(mode, pass, m, n, columns, sums, sums);
     for (ptrdiff_t k = 0; k < n; k++)
-        if (!(sums[k] < upper * upper) || (pass->doubtful && has_small(m, columns[k], lower)))
+        if (!(sums[k] < upper * upper) || (pass->small && has_small(m, columns[k], lower)))
             sums[k] = -1.0;
 }
 
@@ -262,7 +291,7 @@ static void square_after(ptrdiff_t m, const double *v, double t, double *x, doub
     square_columns(APPLY_AND_SQUARE, &pass, m, 1, &x, lower, upper, sum);
 }
 
-/* Norm of a column without its element of this row. */
+/* Norm of the rest of a column, given its norm and its leading element. */
 INLINE double norm_below(double norm, double element)
 {
     double component = element / norm, rest = 1.0 - component * component;
@@ -270,25 +299,24 @@ INLINE double norm_below(double norm, double element)
     return norm * sqrt(rest > 0.0 ? rest : 0.0); /* 0 if NaN, as by fmax */
 }
 
-static void finish_row(ptrdiff_t j, ptrdiff_t n, double head, double *a, ptrdiff_t lda,
-                       const double *t, int pivot, double *norms, const double *reference,
-                       double trust, double least)
+static void finish_row(ptrdiff_t n, double head, double *row, ptrdiff_t lda, const double *t,
+                       double *norms, const double *exact, double trust, double least)
 {
-    double *row = a + j - 1;
+    const int pivot = norms != NULL;
 
     for (ptrdiff_t first = 0; first < n; first += BLOCK_COLUMNS) {
         ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
-        double element[BLOCK_COLUMNS], *norm = norms + first;
+        double element[BLOCK_COLUMNS], *norm = pivot ? norms + first : NULL;
 
         for (ptrdiff_t k = 0; k < count; k++) {
             element[k] = row[(first + k) * lda] - t[first + k] * head;
             row[(first + k) * lda] = element[k];
         }
         for (ptrdiff_t k = 0; k < count && pivot; k++) {
-            double left = norm_below(norm[k], element[k]), part = left / reference[first + k];
+            double below = norm_below(norm[k], element[k]), part = below / exact[first + k];
 
-            left = trust * (part * part) <= least ? -1.0 : left;
-            norm[k] = norm[k] == 0.0 ? 0.0 : left;
+            below = trust * (part * part) <= least ? -1.0 : below;
+            norm[k] = norm[k] == 0.0 ? 0.0 : below;
         }
     }
 }
@@ -301,32 +329,37 @@ static void difference(ptrdiff_t m, const double *plus, const double *base, doub
 }
 
 static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const double *sine,
-                   double *s, double *rows, ptrdiff_t ld)
+                   double *column, double *rows, ptrdiff_t ld)
 {
     ptrdiff_t i = 0;
 
     for (; i + LANES <= n; i += LANES) {
-        vector kept = load(s + i);
+        vector x = load(column + i);
 
         for (ptrdiff_t b = 0; b < count; b++) {
-            vector c = broadcast(cosine[b]), d = broadcast(sine[b]);
-            vector turned = load(rows + b * ld + i);
+            vector c = broadcast(cosine[b]), s = broadcast(sine[b]);
+            vector y = load(rows + b * ld + i);
 
-            store(rows + b * ld + i, -d * kept + c * turned);
-            kept = c * kept + d * turned;
+            store(rows + b * ld + i, -s * x + c * y);
+            x = c * x + s * y;
         }
-        store(s + i, kept);
+        store(column + i, x);
     }
     for (; i < n; i++)
         for (ptrdiff_t b = 0; b < count; b++) {
-            double kept = s[i], turned = rows[b * ld + i];
+            double x = column[i], y = rows[b * ld + i];
 
-            rows[b * ld + i] = -sine[b] * kept + cosine[b] * turned;
-            s[i] = cosine[b] * kept + sine[b] * turned;
+            rows[b * ld + i] = -sine[b] * x + cosine[b] * y;
+            column[i] = cosine[b] * x + sine[b] * y;
         }
 }
 
 #include "lanes.h"
 
-const struct leastsq_kernels VARIANT = {VARIANT_NAME, reflect,    finish_row, squares,
-                                        square_after, difference, rotate,     factor_lanes};
+const struct leastsq_kernels VARIANT = {.reflect = reflect,
+                                        .finish_row = finish_row,
+                                        .squares = squares,
+                                        .square_after = square_after,
+                                        .difference = difference,
+                                        .rotate = rotate,
+                                        .factor_lanes = factor_lanes};

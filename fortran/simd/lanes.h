@@ -1,24 +1,24 @@
-/* QR factorisation of several small matrices of one size together, a matrix a lane.
+/* QR factorisation of several small matrices of one size together, each in one lane of the vectors.
  *
- * Every lane does what qrfac.f90 does to its matrix, operation by operation: pivots and signs are
- * chosen by selection. A lane leaves the common path where enorm would have to scale, where a
- * partial column norm must be recomputed, and at a column of zeros; its matrix stays as it was. */
+ * Every lane does what qrfac.f90 does to its matrix, operation by operation; selection takes the
+ * place of branches for pivots and signs. A lane is excluded where enorm would have to scale, where
+ * a partial column norm must be recomputed, and at a zero column; its matrix is not changed. */
 _Static_assert(LANES <= LEASTSQ_MOST_LANES, "scratch is for LEASTSQ_MOST_LANES matrices");
 
 enum { MOST_SWEPT = 4 }; /* columns that share the loads of two reflectors */
 
-/* The matrices in work. Index n of an array is the right-hand side's. */
+/* The matrices, and their factors so far. Index n of an array is the right-hand side. */
 struct factorisation {
     ptrdiff_t m, n;
     const struct leastsq_limits *limits;
     vector *column[LEASTSQ_LANE_COLUMNS + 1]; /* m vectors each, exchanged as the columns are */
     vector multiplier[LEASTSQ_LANE_COLUMNS + 1];
-    vector exact[LEASTSQ_LANE_COLUMNS];     /* norms of the columns as they came */
-    vector partial[LEASTSQ_LANE_COLUMNS];   /* norms of what is below the rows of R */
-    vector reference[LEASTSQ_LANE_COLUMNS]; /* partial norms when last computed from elements */
-    vector diagonal[LEASTSQ_LANE_COLUMNS];  /* of R */
-    mask original[LEASTSQ_LANE_COLUMNS];    /* index of a column in its matrix, from 0 */
-    mask left;                              /* lanes that have left the common path */
+    vector acnorm[LEASTSQ_LANE_COLUMNS];   /* norms of the columns of the matrix */
+    vector partial[LEASTSQ_LANE_COLUMNS];  /* norms of their active rows, below the rows of R */
+    vector exact[LEASTSQ_LANE_COLUMNS];    /* those norms when last computed from the elements */
+    vector diagonal[LEASTSQ_LANE_COLUMNS]; /* of R */
+    mask original[LEASTSQ_LANE_COLUMNS];   /* index of a column in its matrix */
+    mask excluded;                         /* lanes that are given up */
 };
 
 INLINE vector select_lanes(mask where, vector yes, vector no)
@@ -35,14 +35,14 @@ INLINE int any_lane(mask where)
     return found != 0;
 }
 
-INLINE vector root(vector x)
+INLINE vector square_root(vector x)
 {
     for (int lane = 0; lane < LANES; lane++)
         x[lane] = sqrt(x[lane]);
     return x;
 }
 
-/* Squares, and the lanes that have a small component other than zero: negative there. */
+/* Squares. A lane of small becomes negative after a nonzero component that is at most lower. */
 INLINE vector square_lanes(vector x, long long lower, mask *small)
 {
     mask size = (mask)x & LLONG_MAX;
@@ -51,16 +51,16 @@ INLINE vector square_lanes(vector x, long long lower, mask *small)
     return x * x;
 }
 
-/* Norms from sums of squares of count components; lanes that enorm would have to scale leave. */
+/* Norms from sums of squares of count components; excludes lanes that enorm would have to scale. */
 INLINE vector norm_of_lanes(struct factorisation *qr, ptrdiff_t count, vector sum, mask small)
 {
     double upper = qr->limits->large / (double)count;
 
-    qr->left |= (small < 0) | ~(sum < broadcast(upper * upper));
-    return root(sum);
+    qr->excluded |= (small < 0) | ~(sum < broadcast(upper * upper));
+    return square_root(sum);
 }
 
-/* Puts a column of every matrix into lanes, and returns its norms. */
+/* Transposes a column of every matrix into vectors, and returns its norms. */
 static vector gather_column(struct factorisation *qr, const double *const source[LANES],
                             vector *column)
 {
@@ -94,11 +94,11 @@ static void gather_matrices(struct factorisation *qr, int count, const struct le
     const double *source[LANES];
 
     for (ptrdiff_t k = 0; k < qr->n; k++) {
-        for (int lane = 0; lane < LANES; lane++) /* lanes without a matrix repeat the first */
+        for (int lane = 0; lane < LANES; lane++) /* spare lanes repeat the first matrix */
             source[lane] = lanes[lane < count ? lane : 0].a + k * qr->m;
         qr->column[k] = scratch + k * qr->m;
-        qr->exact[k] = gather_column(qr, source, qr->column[k]);
-        qr->partial[k] = qr->reference[k] = qr->exact[k];
+        qr->acnorm[k] = gather_column(qr, source, qr->column[k]);
+        qr->partial[k] = qr->exact[k] = qr->acnorm[k];
         qr->original[k] = (mask){0} + k;
         qr->multiplier[k] = (vector){0};
     }
@@ -108,13 +108,13 @@ static void gather_right_hand_sides(struct factorisation *qr, int count,
                                     const struct leastsq_lane *lanes, vector *column)
 {
     const double *source[LANES];
-    mask left = qr->left;
+    mask excluded = qr->excluded;
 
     for (int lane = 0; lane < LANES; lane++)
         source[lane] = lanes[lane < count ? lane : 0].rhs;
     qr->column[qr->n] = column;
     gather_column(qr, source, column);
-    qr->left = left; /* its norms are not needed */
+    qr->excluded = excluded; /* its norms are not needed */
 }
 
 INLINE void exchange_lanes(mask where, vector *a, vector *b)
@@ -139,12 +139,12 @@ static void exchange_columns(struct factorisation *qr, ptrdiff_t j, ptrdiff_t k,
     }
     exchange_lanes(where, qr->multiplier + j, qr->multiplier + k);
     exchange_lanes(where, qr->partial + j, qr->partial + k);
-    exchange_lanes(where, qr->reference + j, qr->reference + k);
+    exchange_lanes(where, qr->exact + j, qr->exact + k);
     exchange_lanes(where, (vector *)(qr->original + j), (vector *)(qr->original + k));
 }
 
-/* Brings the first column from j on with the largest partial norm to place j. */
-INLINE void pivot_lanes(struct factorisation *qr, ptrdiff_t j)
+/* Exchanges column j with the first of those from j on that have the largest partial norm. */
+INLINE void pivot_columns(struct factorisation *qr, ptrdiff_t j)
 {
     vector norm = qr->partial[j];
     mask largest = (mask){0} + j;
@@ -163,7 +163,7 @@ INLINE void pivot_lanes(struct factorisation *qr, ptrdiff_t j)
     }
 }
 
-/* Applies reflector j - 1 to column j and returns the norms of what is left of it. */
+/* Applies reflector j - 1 to column j and returns the norms of its active rows. */
 INLINE vector update_pivot(struct factorisation *qr, ptrdiff_t j)
 {
     const long long lower = magnitude(qr->limits->small);
@@ -178,8 +178,9 @@ INLINE vector update_pivot(struct factorisation *qr, ptrdiff_t j)
     return norm_of_lanes(qr, qr->m - j, sum, small);
 }
 
-/* Rows from i to m of count columns from first on: divides reflector j by its norm, if that is
- * wanted, applies reflector j - 1, if that is wanted, and adds the products with j to the sums. */
+/* Rows from i to m, the last excluded, of count columns from first on: divides reflector j by its
+ * norm if divides, applies reflector j - 1 if applies, and adds the products with reflector j to
+ * the sums. */
 INLINE void sweep_rows(int count, int divides, int applies, const struct factorisation *qr,
                        ptrdiff_t j, ptrdiff_t first, ptrdiff_t i, ptrdiff_t m, vector *sums)
 {
@@ -205,9 +206,9 @@ INLINE void sweep_rows(int count, int divides, int applies, const struct factori
     }
 }
 
-/* Inner products of count columns with reflector j, reflector j - 1 applied to them before. */
-INLINE void sweep_some(int count, int divides, struct factorisation *qr, ptrdiff_t j,
-                       ptrdiff_t first)
+/* Applies reflector j - 1 to count columns, and takes their inner products with reflector j. */
+INLINE void sweep_columns(int count, int divides, struct factorisation *qr, ptrdiff_t j,
+                          ptrdiff_t first)
 {
     vector sums[MOST_SWEPT] = {{0}};
 
@@ -222,29 +223,29 @@ INLINE void sweep_some(int count, int divides, struct factorisation *qr, ptrdiff
         qr->multiplier[first + k] = sums[k] / qr->column[j][j];
 }
 
-/* The columns after j, the right-hand side the last of them. */
-static void sweep_lanes(struct factorisation *qr, ptrdiff_t j)
+/* The columns after j, and the right-hand side, the last of them. */
+static void sweep_trailing(struct factorisation *qr, ptrdiff_t j)
 {
     ptrdiff_t first = j + 1, count = (qr->n - j - 1) % MOST_SWEPT + 1;
 
     switch (count) {
     case 1:
-        sweep_some(1, 1, qr, j, first);
+        sweep_columns(1, 1, qr, j, first);
         break;
     case 2:
-        sweep_some(2, 1, qr, j, first);
+        sweep_columns(2, 1, qr, j, first);
         break;
     case 3:
-        sweep_some(3, 1, qr, j, first);
+        sweep_columns(3, 1, qr, j, first);
         break;
     default:
-        sweep_some(MOST_SWEPT, 1, qr, j, first);
+        sweep_columns(MOST_SWEPT, 1, qr, j, first);
     }
     for (first += count; first <= qr->n; first += MOST_SWEPT)
-        sweep_some(MOST_SWEPT, 0, qr, j, first);
+        sweep_columns(MOST_SWEPT, 0, qr, j, first);
 }
 
-/* Completes row j of R and takes it out of the partial norms. */
+/* Completes row j of R and removes it from the partial norms. */
 static void complete_row(struct factorisation *qr, ptrdiff_t j)
 {
     const vector head = qr->column[j][j], zero = {0};
@@ -254,16 +255,16 @@ static void complete_row(struct factorisation *qr, ptrdiff_t j)
     for (ptrdiff_t k = j + 1; k < qr->n; k++) {
         vector norm = qr->partial[k], component = qr->column[k][j] / norm;
         vector rest = 1.0 - component * component;
-        vector below = norm * root(select_lanes(rest > zero, rest, zero));
-        vector part = below / qr->reference[k];
-        mask lost = qr->limits->trust * (part * part) <= broadcast(qr->limits->least);
+        vector below = norm * square_root(select_lanes(rest > zero, rest, zero));
+        vector part = below / qr->exact[k];
+        mask inexact = qr->limits->trust * (part * part) <= broadcast(qr->limits->least);
 
-        qr->left |= lost & (norm != zero);
+        qr->excluded |= inexact & (norm != zero);
         qr->partial[k] = select_lanes(norm == zero, zero, below);
     }
 }
 
-/* Puts R, its diagonal apart, and what belongs to it back where the matrix was. */
+/* Stores the factors of one lane: R where the matrix was, norms, Q^T rhs and the permutation. */
 static void scatter_matrix(const struct factorisation *qr, int lane, struct leastsq_lane *matrix)
 {
     for (ptrdiff_t k = 0; k < qr->n; k++) {
@@ -272,14 +273,14 @@ static void scatter_matrix(const struct factorisation *qr, int lane, struct leas
         for (ptrdiff_t i = 0; i < k; i++)
             column[i] = qr->column[k][i][lane];
         column[k] = qr->diagonal[k][lane];
-        matrix->norms[k] = qr->exact[k][lane];
+        matrix->norms[k] = qr->acnorm[k][lane];
         matrix->qtf[k] = qr->column[qr->n][k][lane];
         matrix->ipvt[k] = (int)qr->original[k][lane] + 1;
     }
     matrix->factored = 1;
 }
 
-/* Factors LANES matrices at most. */
+/* Factors at most LANES matrices. */
 static void factor_together(struct factorisation *qr, int count, struct leastsq_lane *lanes,
                             vector *scratch)
 {
@@ -288,19 +289,19 @@ static void factor_together(struct factorisation *qr, int count, struct leastsq_
     for (ptrdiff_t j = 0; j < qr->n; j++) {
         vector norm, zero = {0};
 
-        if (!any_lane(~qr->left))
+        if (!any_lane(~qr->excluded))
             return;
-        pivot_lanes(qr, j);
+        pivot_columns(qr, j);
         norm = j == 0 ? qr->partial[0] : update_pivot(qr, j);
-        qr->left |= norm == zero;
+        qr->excluded |= norm == zero;
         norm = select_lanes(qr->column[j][j] < zero, -norm, norm);
         qr->diagonal[j] = -norm;
         qr->column[j][j] = qr->column[j][j] / norm + 1.0;
-        sweep_lanes(qr, j);
+        sweep_trailing(qr, j);
         complete_row(qr, j);
     }
     for (int lane = 0; lane < count; lane++)
-        if (!qr->left[lane])
+        if (!qr->excluded[lane])
             scatter_matrix(qr, lane, lanes + lane);
 }
 
@@ -316,7 +317,7 @@ static void factor_lanes(ptrdiff_t m, ptrdiff_t n, ptrdiff_t count, struct least
         qr.m = m;
         qr.n = n;
         qr.limits = limits;
-        qr.left = (mask){0};
+        qr.excluded = (mask){0};
         factor_together(&qr, count - first < LANES ? (int)(count - first) : LANES, lanes + first,
                         aligned);
     }

@@ -2,25 +2,36 @@
 #include "leastsq_capi.h"
 
 static const leastsq_capi table = {
-    LEASTSQ_CAPI_VERSION, leastsq_lmdif, leastsq_lmder,  leastsq_lmdif1, leastsq_lmder1,
-    leastsq_enorm,        leastsq_qrfac, leastsq_qrsolv, leastsq_lmpar,  leastsq_fdjac2,
-    leastsq_covar,        leastsq_chkder, leastsq_dpmpar,
+    .version = LEASTSQ_CAPI_VERSION,
+    .lmdif = leastsq_lmdif,
+    .lmder = leastsq_lmder,
+    .lmdif1 = leastsq_lmdif1,
+    .lmder1 = leastsq_lmder1,
+    .enorm = leastsq_enorm,
+    .qrfac = leastsq_qrfac,
+    .qrsolv = leastsq_qrsolv,
+    .lmpar = leastsq_lmpar,
+    .fdjac2 = leastsq_fdjac2,
+    .covar = leastsq_covar,
+    .chkder = leastsq_chkder,
+    .dpmpar = leastsq_dpmpar,
 #ifdef LEASTSQ_BUNDLED
-    leastsq_workspace_size, leastsq_start, leastsq_resume, leastsq_inspect,
-    leastsq_difference_point, leastsq_difference_column,
-#else
-    NULL,                 NULL,          NULL,           NULL,           NULL,
-    NULL,
+    .workspace_size = leastsq_workspace_size,
+    .start = leastsq_start,
+    .resume = leastsq_resume,
+    .inspect = leastsq_inspect,
+    .difference_point = leastsq_difference_point,
+    .difference_column = leastsq_difference_column,
 #endif
 };
 
-/* Cython's names of the types of cython_leastsq.pxd. */
+/* Cython's names for the types of cython_leastsq.pxd. */
 #define FUNC "__pyx_t_7leastsq_14cython_leastsq_leastsq_func_mn"
 #define FUNCDER "__pyx_t_7leastsq_14cython_leastsq_leastsq_funcder_mn"
 #define VIEW "__pyx_t_7leastsq_14cython_leastsq_leastsq_view"
 
-/* A capsule is named by the function's type in Cython's spelling. A module that cimports the
- * function compares it with its own when it is loaded. */
+/* The name of a capsule is the function's type as Cython writes it. A module that cimports the
+ * function compares that name with its own declaration when it is loaded. */
 #define CAPSULE(name, type) {"leastsq_" #name, type, (void (*)(void))leastsq_##name}
 
 static const struct {
@@ -61,7 +72,7 @@ static const struct {
 #endif
 };
 
-/* Puts a capsule into a dict, given the pointer that it is for. */
+/* Adds to a dict a capsule that holds a pointer. */
 static int add(PyObject *dict, const char *key, void *pointer, const char *name)
 {
     PyObject *capsule = PyCapsule_New(pointer, name, NULL);

@@ -11,6 +11,7 @@ PyObject *leastsq_py_model_residual(PyObject *self, PyObject *const *args, Py_ss
 PyObject *leastsq_py_whiten(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_build_config(PyObject *self, PyObject *none);
 PyObject *leastsq_py_instruction_set(PyObject *self, PyObject *none);
+PyObject *leastsq_py_select_simd(PyObject *self, PyObject *value);
 PyObject *leastsq_py_first_residual(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_begin(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 PyObject *leastsq_py_status(PyObject *self, PyObject *solve);
@@ -79,6 +80,7 @@ int leastsq_check_nargs(const char *method, Py_ssize_t nargs, Py_ssize_t wanted)
     LEASTSQ_FASTCALL(model_residual), \
     LEASTSQ_FASTCALL(whiten), \
     LEASTSQ_O(fresh_vector), \
+    LEASTSQ_O(select_simd), \
     LEASTSQ_NOARGS(build_config), \
     LEASTSQ_NOARGS(instruction_set), \
     LEASTSQ_BUNDLED_METHODS

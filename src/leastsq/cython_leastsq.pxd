@@ -1,4 +1,4 @@
-# The C door for Cython: `from leastsq cimport cython_leastsq`. Nothing is linked and no header is
+# The C API for Cython: `from leastsq cimport cython_leastsq`. Nothing is linked and no header is
 # needed; the functions come from the installed package when the module is imported. leastsq.h
 # documents them. Matrices are column-major, ipvt counts from 1.
 
@@ -56,7 +56,7 @@ cdef void leastsq_chkder(
 
 cdef double leastsq_dpmpar(int i) noexcept nogil
 
-# Reverse communication; not there in a build on the system's MINPACK.
+# Reverse communication; a build on the system's MINPACK does not have it.
 
 ctypedef struct leastsq_view:
     int request

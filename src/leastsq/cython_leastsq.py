@@ -1,7 +1,7 @@
-"""The C door for Cython and numba: what stands behind ``cython_leastsq.pxd`` at run time.
+"""The C API for Cython and numba: the functions of ``cython_leastsq.pxd`` at run time.
 
-Cython imports this module where a program says ``from leastsq cimport cython_leastsq``, and takes
-the functions from its ``__pyx_capi__``, and so does `numba.extending.get_cython_function_address`.
+Cython imports this module for ``from leastsq cimport cython_leastsq`` and takes the functions from
+its ``__pyx_capi__``; so does `numba.extending.get_cython_function_address`.
 """
 
 from leastsq._minpack import __pyx_capi__

@@ -1,12 +1,13 @@
-/* The C door for extension modules of Python that do not link libleastsq: a table of its functions,
- * fetched from the installed package when the extension is imported.
+/* The C API for extension modules of Python that do not link libleastsq: a table of its functions,
+ * taken from the installed package when the extension is imported.
  *
  *     static const leastsq_capi *capi;
  *     ...in the module's initialisation: capi = leastsq_import(); if (capi == NULL) return NULL;
  *     ...anywhere, with or without the GIL: capi->lmdif(residual, ...);
  *
- * leastsq.h documents the functions. An extension compiled with this header works with this and
- * every later version of leastsq: members are never changed or moved, only appended.
+ * leastsq.h documents the functions and has their types. An extension compiled with this header
+ * works with this and every later version of leastsq: members are never changed or moved, only
+ * appended.
  */
 #ifndef LEASTSQ_CAPI_H
 #define LEASTSQ_CAPI_H
@@ -23,41 +24,25 @@ extern "C" {
 
 typedef struct leastsq_capi {
     int version; /* LEASTSQ_CAPI_VERSION of the installed package */
-    int (*lmdif)(leastsq_func_mn fcn, void *p, int m, int n, double *x, double *fvec, double ftol,
-                 double xtol, double gtol, int maxfev, double epsfcn, double *diag, int mode,
-                 double factor, int nprint, int *nfev, double *fjac, int ldfjac, int *ipvt,
-                 double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
-    int (*lmder)(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, double *fvec,
-                 double *fjac, int ldfjac, double ftol, double xtol, double gtol, int maxfev,
-                 double *diag, int mode, double factor, int nprint, int *nfev, int *njev,
-                 int *ipvt, double *qtf, double *wa1, double *wa2, double *wa3, double *wa4);
-    int (*lmdif1)(leastsq_func_mn fcn, void *p, int m, int n, double *x, double *fvec, double tol,
-                  int *iwa, double *wa, int lwa);
-    int (*lmder1)(leastsq_funcder_mn fcn, void *p, int m, int n, double *x, double *fvec,
-                  double *fjac, int ldfjac, double tol, int *ipvt, double *wa, int lwa);
-    double (*enorm)(int n, const double *x);
-    void (*qrfac)(int m, int n, double *a, int lda, int pivot, int *ipvt, int lipvt, double *rdiag,
-                  double *acnorm, double *wa);
-    void (*qrsolv)(int n, double *r, int ldr, const int *ipvt, const double *diag,
-                   const double *qtb, double *x, double *sdiag, double *wa);
-    void (*lmpar)(int n, double *r, int ldr, const int *ipvt, const double *diag,
-                  const double *qtb, double delta, double *par, double *x, double *sdiag,
-                  double *wa1, double *wa2);
-    int (*fdjac2)(leastsq_func_mn fcn, void *p, int m, int n, double *x, const double *fvec,
-                  double *fjac, int ldfjac, double epsfcn, double *wa);
-    void (*covar)(int n, double *r, int ldr, const int *ipvt, double tol, double *wa);
-    void (*chkder)(int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
-                   double *xp, double *fvecp, int mode, double *err);
-    double (*dpmpar)(int i);
+    leastsq_lmdif_function *lmdif;
+    leastsq_lmder_function *lmder;
+    leastsq_lmdif1_function *lmdif1;
+    leastsq_lmder1_function *lmder1;
+    leastsq_enorm_function *enorm;
+    leastsq_qrfac_function *qrfac;
+    leastsq_qrsolv_function *qrsolv;
+    leastsq_lmpar_function *lmpar;
+    leastsq_fdjac2_function *fdjac2;
+    leastsq_covar_function *covar;
+    leastsq_chkder_function *chkder;
+    leastsq_dpmpar_function *dpmpar;
     /* From version 2 on; NULL in a build on the system's MINPACK. */
-    size_t (*workspace_size)(int m, int n);
-    int (*start)(void *workspace, int m, int n, const double *x, double ftol, double xtol,
-                 double gtol, int maxfev, double epsfcn, const double *diag, int mode,
-                 double factor, int analytic);
-    int (*resume)(void *workspace, int flag);
-    int (*inspect)(void *workspace, leastsq_view *view);
-    int (*difference_point)(const void *workspace, int j, double *point);
-    int (*difference_column)(void *workspace, int j, const double *residual);
+    leastsq_workspace_size_function *workspace_size;
+    leastsq_start_function *start;
+    leastsq_resume_function *resume;
+    leastsq_inspect_function *inspect;
+    leastsq_difference_point_function *difference_point;
+    leastsq_difference_column_function *difference_column;
 } leastsq_capi;
 
 /* The table, which lives as long as the interpreter, or NULL with an ImportError set if leastsq is

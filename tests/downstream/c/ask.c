@@ -17,7 +17,7 @@ static void residual(const double *p, double *fvec)
     }
 }
 
-/* The residual at the points of a difference Jacobian, which could be found all at once. */
+/* The residual at the points of a difference Jacobian, which could be evaluated in parallel. */
 static void differences(void *workspace)
 {
     double point[N], values[M];

@@ -1,4 +1,4 @@
-/* Fits a Gaussian peak; the data stand behind the callback's pointer. */
+/* Fits a Gaussian peak; the callback gets the data as user data. */
 #include <leastsq.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// Fits an exponential decay with its Jacobian; the callback reaches the data through a struct.
+// Fits an exponential decay with its Jacobian; the user data are a struct.
 #include <leastsq.h>
 
 #include <array>

@@ -71,24 +71,24 @@ def ask(double amplitude, double rate):
 
 def addresses():
     """Use every function, so that each type is compared when the module is loaded."""
-    cdef void *doors[18]
-    doors[0] = <void *>solver.leastsq_lmdif
-    doors[1] = <void *>solver.leastsq_lmder
-    doors[2] = <void *>solver.leastsq_lmdif1
-    doors[3] = <void *>solver.leastsq_lmder1
-    doors[4] = <void *>solver.leastsq_enorm
-    doors[5] = <void *>solver.leastsq_qrfac
-    doors[6] = <void *>solver.leastsq_qrsolv
-    doors[7] = <void *>solver.leastsq_lmpar
-    doors[8] = <void *>solver.leastsq_fdjac2
-    doors[9] = <void *>solver.leastsq_covar
-    doors[10] = <void *>solver.leastsq_chkder
-    doors[11] = <void *>solver.leastsq_dpmpar
-    doors[12] = <void *>solver.leastsq_workspace_size
-    doors[13] = <void *>solver.leastsq_start
-    doors[14] = <void *>solver.leastsq_resume
-    doors[15] = <void *>solver.leastsq_inspect
-    doors[16] = <void *>solver.leastsq_difference_point
-    doors[17] = <void *>solver.leastsq_difference_column
+    cdef void *functions[18]
+    functions[0] = <void *>solver.leastsq_lmdif
+    functions[1] = <void *>solver.leastsq_lmder
+    functions[2] = <void *>solver.leastsq_lmdif1
+    functions[3] = <void *>solver.leastsq_lmder1
+    functions[4] = <void *>solver.leastsq_enorm
+    functions[5] = <void *>solver.leastsq_qrfac
+    functions[6] = <void *>solver.leastsq_qrsolv
+    functions[7] = <void *>solver.leastsq_lmpar
+    functions[8] = <void *>solver.leastsq_fdjac2
+    functions[9] = <void *>solver.leastsq_covar
+    functions[10] = <void *>solver.leastsq_chkder
+    functions[11] = <void *>solver.leastsq_dpmpar
+    functions[12] = <void *>solver.leastsq_workspace_size
+    functions[13] = <void *>solver.leastsq_start
+    functions[14] = <void *>solver.leastsq_resume
+    functions[15] = <void *>solver.leastsq_inspect
+    functions[16] = <void *>solver.leastsq_difference_point
+    functions[17] = <void *>solver.leastsq_difference_column
     cdef int i
-    return [<size_t>doors[i] for i in range(18)]
+    return [<size_t>functions[i] for i in range(18)]

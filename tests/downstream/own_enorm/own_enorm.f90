@@ -14,7 +14,7 @@ program own_enorm
     print "(2f9.6, f7.1)", x, enorm(2, [1.0_wp, 2.0_wp])
 end program own_enorm
 
-!> Not a norm at all: it shows whose function runs.
+!> Not a norm: shows which function is called.
 function enorm(n, x)
     implicit none(type, external)
     integer, parameter :: wp = kind(1.0d0)

@@ -1,4 +1,4 @@
-"""The C and Fortran doors, called by compiled programs."""
+"""The C and Fortran APIs, called by compiled programs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reference import bundled
 import leastsq
 from leastsq._outcome import MESSAGES
 
-DOORS = Path(__file__).parent / "doors"
+PROGRAMS = Path(__file__).parent / "native_api"
 STATUS = Path(__file__).parents[1] / "fortran" / "status.f90"
 
 
 class Solve(NamedTuple):
-    """One solve of the programs, up to an evaluation or to the end (0)."""
+    """A solve of the programs that is terminated at an evaluation, or never (0)."""
 
     routine: str
     stop_at: int
@@ -32,7 +32,7 @@ class Solve(NamedTuple):
 @pytest.fixture(scope="module")
 def c_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     flags = config("--cflags", "--libs")
-    return build(tmp_path_factory.mktemp("c"), DOORS / "doors.c", "-std=c99", *flags)
+    return build(tmp_path_factory.mktemp("c"), PROGRAMS / "native_api.c", "-std=c99", *flags)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def c_output(c_program: Path) -> str:
 
 @pytest.fixture(scope="module")
 def solves(c_output: str) -> list[Solve]:
-    """Return what the C program asked of each solve, and its info."""
+    """Return how the C program called each solve, and its info."""
     pattern = r"^(\w+) stop_at (\d+) nprint (\d+) .*\nx (-?\d+)$"
     return [
         Solve(match[1], int(match[2]), int(match[3]), int(match[4]))
@@ -50,19 +50,19 @@ def solves(c_output: str) -> list[Solve]:
     ]
 
 
-@pytest.mark.skipif(not bundled(), reason="the system build has no Fortran door of its own")
-def test_both_doors_give_the_same_bits(c_output: str, tmp_path: Path) -> None:
-    words = [*config("--fortran-interface"), str(DOORS / "doors.f90"), *config("--libs")]
+@pytest.mark.skipif(not bundled(), reason="the system build has no Fortran API of its own")
+def test_both_apis_give_the_same_bits(c_output: str, tmp_path: Path) -> None:
+    words = [*config("--fortran-interface"), str(PROGRAMS / "native_api.f90"), *config("--libs")]
     assert run(build(tmp_path, *words)) == c_output
 
 
 def test_every_evaluation_can_end_a_solve(solves: list[Solve]) -> None:
-    """Info is the callback's number; only the show before the return comes too late."""
+    """Info is the callback's value; only the report before the return comes too late."""
     converged = {"lmdif": 1, "lmder": 1, "lmdif1": 1, "lmder1": 1, "fdjac2": 0}
     assert {solve.routine for solve in solves} == set(converged)
     for solve, following in pairwise([*solves, Solve("none", 0, 0, 0)]):
-        closing_show = solve.nprint > 0 and following.stop_at == 0
-        ended = solve.stop_at > 0 and not closing_show
+        last_report = solve.nprint > 0 and following.stop_at == 0
+        ended = solve.stop_at > 0 and not last_report
         assert solve.info == (-100 - solve.stop_at if ended else converged[solve.routine])
 
 
@@ -83,7 +83,7 @@ def test_python_gives_the_same_bits(c_output: str) -> None:
         assert head + "".join(lines) in c_output
 
 
-# What the doors say of themselves
+# Version, status codes and headers
 
 
 def test_version(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-!> The user's functions of doors.f90: Bard's problem.
+!> The user's functions of the program: Bard's problem.
 module bard
     use, intrinsic :: iso_c_binding, only: wp => c_double
     implicit none(type, external)
@@ -67,8 +67,8 @@ contains
 
 end module bard
 
-!> Calls every routine of the Fortran door; its output is that of doors.c.
-program doors
+!> Calls every routine of the Fortran API; its output is that of native_api.c.
+program native_api
     use bard, only: wp, y, calls, stop_at, residual_of_bard, jacobian_of_bard
     use leastsq_interface, only: lmdif, lmdif1, lmder, lmder1, enorm, qrfac, qrsolv, lmpar, &
                                  fdjac2, covar, chkder, dpmpar, improper_input, &
@@ -196,4 +196,4 @@ contains
         call show("fjac", calls, pack(fjac, .true.))
     end subroutine solve
 
-end program doors
+end program native_api

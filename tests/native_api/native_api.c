@@ -1,5 +1,5 @@
 /* Calls every function of leastsq.h on Bard's problem and prints all results, numbers as bits.
- * doors.f90 prints the same through the Fortran door. */
+ * native_api.f90 prints the same by the Fortran API. */
 #include <inttypes.h>
 #include <leastsq.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@ enum { M = 15, N = 3 };
 static const double y[M] = {0.14, 0.18, 0.22, 0.25, 0.29, 0.32, 0.35, 0.39,
                             0.37, 0.58, 0.73, 0.96, 1.34, 2.10, 4.39};
 
-/* What the callback finds behind its pointer. */
+/* The user data of the callbacks. */
 struct user {
     int calls, stop_at;
 };
