@@ -117,7 +117,7 @@ def test_selecting_needs_a_name_of_this_machine() -> None:
     assert _minpack.instruction_set() == (os.environ.get("LEASTSQ_SIMD") or available()[0])
 
 
-IN_USE = "from leastsq import _minpack; print(_minpack.build_config()['simd'])"
+IN_USE = "from leastsq import _minpack; print(_minpack.instruction_set())"
 
 
 def test_the_best_is_the_default() -> None:
