@@ -243,9 +243,14 @@ METHODS = [LevenbergMarquardt.ask, LevenbergMarquardt.tell, LevenbergMarquardt.r
 BLOCKS = [getattr(leastsq.minpack, name) for name in leastsq.minpack.__all__]
 
 
+def joined(text: str) -> str:
+    """Return help's text as one word: newer Pythons break long signatures into lines."""
+    return re.sub(r"[\s|]+", "", text).replace(",)", ")")
+
+
 @pytest.mark.parametrize("item", PUBLIC + METHODS + BLOCKS, ids=lambda item: item.__name__)
 def test_help_opens_with_what_it_does(item: Any) -> None:
-    """The signature is one line of names and defaults; types stay for type checkers."""
+    """The signature has names and defaults; types stay for type checkers."""
     summary = (inspect.getdoc(item) or "").partition("\n")[0]
     assert re.match("[A-Z].*[.:]$", summary)
     if item in (leastsq.minpack, leastsq.InfoDict, leastsq.OptimizeWarning):
@@ -253,10 +258,10 @@ def test_help_opens_with_what_it_does(item: Any) -> None:
     signature = str(inspect.signature(item))
     assert "->" not in signature
     assert ": " not in signature
-    shown = pydoc.plaintext.document(item).splitlines()
-    assert any(line.endswith(f"{item.__name__}{signature}") for line in shown[:3])
+    shown = joined(pydoc.plaintext.document(item))
+    assert joined(f"{item.__name__}{signature}") in shown
     if inspect.isfunction(item):
-        assert shown[1].strip() == summary
+        assert shown.startswith(joined(f"{item.__name__}{signature}{summary}"))
         assert get_type_hints(item)["return"]
 
 
