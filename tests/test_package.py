@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from programs import need_modules
 from reference import bundled
 from support import START, Recorded, decay, decay_jacobian, run_python
 
@@ -278,6 +279,8 @@ def test_the_module_is_a_map() -> None:
 def test_docstrings(name: str) -> None:
     if name in ("__init__", "_many", "_many_result") and not bundled():
         pytest.skip("the system build has no LevenbergMarquardt and no leastsq_many")
+    if name.startswith("_numba"):
+        need_modules("numba")
     module = importlib.import_module("leastsq" if name == "__init__" else f"leastsq.{name}")
     assert doctest.testmod(module).failed == 0
 
