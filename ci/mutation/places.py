@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from mutation import building_blocks, solves
+from mutation import building_blocks, harnesses, solves
 
 __all__ = ["CHECKOUT", "Mutation", "find_all"]
 
 CHECKOUT = Path(__file__).parents[2]
-CHANGES = building_blocks.CHANGES | solves.CHANGES
+CHANGES = building_blocks.CHANGES | solves.CHANGES | harnesses.CHANGES
 SPACE = r"\s+(?:!+ .*\s+)?"
 
 
