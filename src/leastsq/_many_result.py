@@ -102,7 +102,8 @@ class LeastsqManyResult:
         scale = np.where(known, 1.0, np.nan)
         if not absolute_sigma:
             np.divide(self.ssq, self.dof, out=scale, where=known)
-        errors: Vector = np.sqrt(self._variance * scale[..., None])
+        with np.errstate(all="ignore"):  # a variance or a sum of squares may have overflowed
+            errors: Vector = np.sqrt(self._variance * scale[..., None])
         return errors
 
     def __repr__(self) -> str:
