@@ -92,6 +92,7 @@ CASES = {
     "a parameter without effect": Case(
         lambda p: p[0] * T + 0.0 * p[1] - Y, [1.0, 2.0], 3, None,
         "a column of zeros: the parameter stays where it began and has no covariance",
+        dfun=lambda p: columns(p, T, 0.0 * T),
     ),
     "a constant residual": Case(
         lambda p: 0.0 * p[0] + Y, [1.0, 2.0], 4, None,
@@ -114,12 +115,14 @@ CASES = {
         "diag follows the columns",
     ),
     "a sum of squares that overflows": Case(
-        lambda p: 1e200 * (p[0] * T - Y), [1.0], 1, "finite",
+        lambda p: 1e200 * (p[0] * T - Y), [1.0], 4, "finite",
         "the norm does not, and x is right; ssq is inf, cov_x rounds to zero",
+        dfun=lambda p: columns(p, 1e200 * T),
     ),
     "a covariance that overflows": Case(
-        lambda p: 1e-200 * (p[0] * T - Y), [1.0], 1, "infinite",
+        lambda p: 1e-200 * (p[0] * T - Y), [1.0], 3, "infinite",
         "R is regular and x is right; the inverse of R^T R is no double",
+        dfun=lambda p: columns(p, 1e-200 * T),
     ),
     "a slope that differences do not see": Case(
         lambda p: 1e-200 * p[0] * T - Y, [1.0], 4, None, "1 - 1e-200 is 1: it looks constant",
