@@ -31,6 +31,9 @@ own_nonfinite = pytest.mark.skipif(
     not bundled(), reason="MINPACK's own treatment of non-finite values"
 )
 
+# For thousands of cases of a building block: both native APIs hand on to the same procedure.
+through_c = pytest.mark.parametrize("native_api", ["c"], indirect=True)
+
 START = [1.0, 1.0, 1.0]
 TIMES = np.linspace(0.0, 4.0, 40)
 DATA = 2.5 * np.exp(-1.3 * TIMES) + 0.5 + 0.05 * np.sin(17.0 * TIMES)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from reference import FloatArray, Library, assert_same, bundled
+from support import through_c
 
 DWARF, GIANT = 3.834e-20, 1.304e19
 """MINPACK's borders between small, intermediate and large; the upper one is divided by n."""
@@ -36,6 +37,7 @@ def test_one_magnitude(native_api: Library, original: Library, exponent: int) ->
         assert_same(native_api.enorm(x), original.enorm(x), (case, x))
 
 
+@through_c
 @pytest.mark.parametrize("border", ["lower", "upper"])
 def test_elements_at_a_border_fall_on_the_original_side(
     native_api: Library, original: Library, border: str
@@ -47,6 +49,7 @@ def test_elements_at_a_border_fall_on_the_original_side(
         assert_same(native_api.enorm(x), original.enorm(x), (case, x))
 
 
+@through_c
 def test_neighbours_of_a_border_beside_small_and_large_ones(
     native_api: Library, original: Library
 ) -> None:
@@ -61,6 +64,7 @@ def test_neighbours_of_a_border_beside_small_and_large_ones(
         assert_same(native_api.enorm(x), original.enorm(x), (case, x))
 
 
+@through_c
 @pytest.mark.parametrize("n", [31, 32, 33, 34, 47, 1025, 2051])
 def test_one_element_beyond_a_border_anywhere(
     native_api: Library, original: Library, n: int
@@ -76,6 +80,7 @@ def test_one_element_beyond_a_border_anywhere(
             assert_same(native_api.enorm(x), original.enorm(x), (n, position, element))
 
 
+@through_c
 def test_intermediate_sum_near_the_largest_small_element(
     native_api: Library, original: Library
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from reference import FILL, Library, assert_same
+from support import through_c
 
 BOUND_TOLERANCE, RESTART_FRACTION, MOST_ITERATIONS = 0.1, 0.001, 10
 
@@ -53,6 +54,7 @@ def test_random_cases(native_api: Library, original: Library, decades: float) ->
     assert bound > 500
 
 
+@through_c
 def test_newton_step_inside_the_bound(native_api: Library, original: Library) -> None:
     rng = np.random.default_rng(31)
     for _ in range(500):
@@ -84,6 +86,7 @@ def test_parameter_on_entry_may_miss_the_bound_by_exactly_a_tenth(
     assert (par[0], x[0]) == (1.0, 9.0)
 
 
+@through_c
 def test_singular(native_api: Library, original: Library) -> None:
     rng = np.random.default_rng(32)
     for _ in range(4000):
@@ -92,6 +95,7 @@ def test_singular(native_api: Library, original: Library) -> None:
         _compare(native_api, original, case)
 
 
+@through_c
 def test_zeros_anywhere_on_the_diagonal(native_api: Library, original: Library) -> None:
     """The rank ends at the first zero, whatever stands after it."""
     rng = np.random.default_rng(33)
@@ -103,6 +107,7 @@ def test_zeros_anywhere_on_the_diagonal(native_api: Library, original: Library) 
         _compare(native_api, original, (r, *rest))
 
 
+@through_c
 def test_hard_cases(native_api: Library, original: Library) -> None:
     """Basic solution outside the bound, every regularised one inside: no parameter fits.
 
@@ -164,6 +169,7 @@ def _one_unknown(
     return par, x, iteration
 
 
+@through_c
 def test_parameters_that_underflow(native_api: Library, original: Library) -> None:
     """Where bounds and parameter underflow, the smallest normal number takes their place.
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from reference import FILL, FloatArray, IntArray, Library, assert_same
+from support import through_c
 
 System = tuple[FloatArray, IntArray, FloatArray, FloatArray]
 
@@ -42,6 +43,7 @@ def test_large_systems(native_api: Library, original: Library, zeros: float) -> 
         _compare(native_api, original, (r, ipvt, diag, qtb))
 
 
+@through_c
 def test_widely_scaled_systems(native_api: Library, original: Library) -> None:
     """Both quotients of a rotation occur, down to those whose square is negligible beside 1."""
     rng = np.random.default_rng(21)
@@ -53,6 +55,7 @@ def test_widely_scaled_systems(native_api: Library, original: Library) -> None:
         _compare(native_api, original, (r, ipvt, diag, qtb))
 
 
+@through_c
 def test_zeros_on_both_diagonals(native_api: Library, original: Library) -> None:
     rng = np.random.default_rng(22)
     for _ in range(3000):
@@ -64,6 +67,7 @@ def test_zeros_on_both_diagonals(native_api: Library, original: Library) -> None
         _compare(native_api, original, (r, ipvt, diag, qtb))
 
 
+@through_c
 @pytest.mark.parametrize("n", [600, 2000, 3841])
 def test_more_rows_than_there_is_scratch_for(
     native_api: Library, original: Library, n: int
@@ -75,6 +79,7 @@ def test_more_rows_than_there_is_scratch_for(
     _compare(native_api, original, (r, ipvt, diag, qtb))
 
 
+@through_c
 def test_small_integers(native_api: Library, original: Library) -> None:
     """Equal magnitudes, exact zeros, singular S, and zeros of both signs."""
     rng = np.random.default_rng(23)
