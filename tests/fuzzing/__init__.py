@@ -1,0 +1,1 @@
+"""Random cases of many kinds for `fuzz.py`, a kind a module."""
