@@ -16,8 +16,10 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from fuzzing.batches import check_batches, check_processes
 from fuzzing.blocks import check_blocks
 from fuzzing.cases import Check, Findings, report, run
+from fuzzing.compiled import check_numba, check_pointers
 from fuzzing.solves import check_solve
 from fuzzing.ways import WAYS, check_ways
 from reference import bundled
@@ -26,9 +28,13 @@ CHECKS: dict[str, tuple[Check, int]] = {
     "solves": (check_solve, 1),
     "blocks": (check_blocks, 1),
     "ways": (check_ways, len(WAYS)),
+    "batches": (check_batches, 50),
+    "pointers": (check_pointers, 35),
+    "numba": (check_numba, 35),
+    "processes": (check_processes, 1000),
 }
 """What is checked, and how many solves, about, a case of it has."""
-OWN = {"ways"}
+OWN = {"ways", "batches", "pointers", "numba", "processes"}
 """Those that need what the system build has not."""
 
 
