@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,32 +18,31 @@ __all__ = ["any_way", "check_batches", "check_processes", "differences", "ending
 Endings = dict[tuple[int, ...], Ending]
 MAX_ERRORS = 100
 TEXT = """\
-from fuzzing.batch import MAPS, Batch, Way  # in tests/
+from fuzzing.batch import Batch, Way  # in tests/
 from fuzzing.batches import differences
+from {module} import {name}
 from fuzzing.models import Model
-{batch}print(differences(batch, {way}{functions}))
+{batch}print(*differences(batch, {way}, {name}(batch)), sep="\\n")
 """
 
 
 def check_batches(rng: np.random.Generator) -> Iterator[Verdict]:
     """Fit a batch of Python functions in three ways, vectorized and not."""
     batch = draw(rng)
-    functions = of_model(batch)
-    endings = endings_of(batch, functions)
+    endings = endings_of(batch, of_model(batch))
     for vectorized in (False, True):
-        yield verdict(batch, any_way(rng, vectorized, workers=1), functions, endings)
+        yield verdict(batch, any_way(rng, vectorized, workers=1), of_model, endings)
     vectorized = bool(rng.integers(2))
     workers = [*MAPS, 2] if vectorized else [*MAPS]
     way = any_way(rng, vectorized, workers[rng.integers(len(workers))])
-    yield verdict(batch, way, functions, endings)
+    yield verdict(batch, way, of_model, endings)
 
 
 def check_processes(rng: np.random.Generator) -> Iterator[Verdict]:
     """Fit a batch in processes of ours."""
     batch = draw(rng)
-    functions = of_model(batch)
     way = any_way(rng, vectorized=False, workers=2)
-    yield verdict(batch, way, functions, endings_of(batch, functions))
+    yield verdict(batch, way, of_model, endings_of(batch, of_model(batch)))
 
 
 def any_way(rng: np.random.Generator, vectorized: bool, workers: Any) -> Way:
@@ -63,17 +62,18 @@ def endings_of(batch: Batch, functions: Functions) -> Endings | None:
 
 
 def verdict(
-    batch: Batch, way: Way, functions: Functions, endings: Endings | None, made: str = "of_model"
+    batch: Batch, way: Way, make: Callable[[Batch], Functions], endings: Endings | None
 ) -> Verdict:
-    """Compare a way to fit; a batch that differs is cut. made: what makes functions."""
-    text = ""
-    different = _compare(batch, way, functions, endings)
-    if different:
-        smallest = _smallest(batch, way, functions)
-        text = TEXT.format(batch=smallest.text(), way=way, made=made)
-    kind = {"of_model": "vectorized" if way.vectorized else "one by one"}.get(made, made)
-    name = f"{kind}, workers {way.workers}"
-    return Verdict(name, not different, None, text, int(np.prod(batch.shape)))
+    """Compare a way to fit a batch by the functions that are made for it."""
+    text, name = "", make.__name__
+    different = _compare(batch, way, make(batch), endings)
+    if different:  # the smallest part that differs is shown
+        part = _smallest(batch, way, make)
+        text = TEXT.format(batch=part.text(), way=way, module=make.__module__, name=name)
+    if make is of_model:
+        name = "vectorized" if way.vectorized else "one by one"
+    count = int(np.prod(batch.shape))
+    return Verdict(f"{name}, workers {way.workers}", not different, None, text, count)
 
 
 def differences(batch: Batch, way: Way, functions: Functions) -> list[str]:
@@ -150,12 +150,12 @@ def _masked(weights: Any, one: Ending) -> bool:
     return one.ier == 0 and weights is not None and not weights.any()
 
 
-def _smallest(batch: Batch, way: Way, functions: Functions) -> Batch:
+def _smallest(batch: Batch, way: Way, make: Callable[[Batch], Functions]) -> Batch:
     """Return the smallest part of a batch in which there is still a difference."""
     for axis, length in enumerate(batch.shape):
         half = length // 2
         for some in (slice(half), slice(half, None)) if half else ():
             part = batch.part(axis, some)
-            if differences(part, way, functions):
-                return _smallest(part, way, functions)
+            if differences(part, way, make(part)):
+                return _smallest(part, way, make)
     return batch

@@ -125,11 +125,10 @@ def check_numba(rng: np.random.Generator) -> Iterator[Verdict]:
 
 
 def _check(rng: np.random.Generator, batch: Batch, make: Any) -> Iterator[Verdict]:
-    functions = make(batch)
-    endings = endings_of(batch, functions)
+    endings = endings_of(batch, make(batch))
     for workers in (1, 2):
         way = any_way(rng, vectorized=False, workers=workers)
-        yield verdict(batch, way, functions, endings, make.__name__)
+        yield verdict(batch, way, make, endings)
 
 
 def alone(batch: Batch, index: tuple[int, ...]) -> Verdict:
