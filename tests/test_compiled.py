@@ -118,6 +118,15 @@ def test_data_in_other_layouts(c: ctypes.CDLL) -> None:
     check(want, 7, leastsq(called_from_python(c.decay_at), START, (DATA[7], T), full_output=True))
 
 
+def test_the_first_nan_is_named_where_another_fails(c: ctypes.CDLL) -> None:
+    """Slots are answered in groups of 8, the last first: 10 and 12 before 2."""
+    x0, left = np.ones((17, 3)), np.tile([1e9, -4.0, 0.0], (17, 1))
+    x0[[2, 10]] = np.nan
+    left[12, 0] = 0.0
+    with pytest.raises(ValueError, match="problem 2 has a NaN at x0"):
+        leastsq_many(CompiledResidual(c.counted, 3), x0, data=left, nan_policy="raise")
+
+
 def test_nothing_of_the_users_is_modified(c: ctypes.CDLL) -> None:
     x0, y = np.array(START), DATA[0].copy()
     x, _ = leastsq(CompiledResidual(c.decay, M, data=y), x0)

@@ -11,7 +11,7 @@ from decays import DATA, START, K, both, check, decay, one
 from reference import assert_same
 from support import Array
 
-from leastsq import leastsq, leastsq_many
+from leastsq import _many_kinds, leastsq, leastsq_many
 
 pytestmark = asks
 
@@ -47,6 +47,28 @@ def test_nan_policy(vectorized: bool) -> None:
         leastsq_many(decay, START, data=data, vectorized=vectorized, nan_policy="raise")
     with pytest.raises(ValueError, match=r"problem \(0, 5\) has a NaN at x0"):
         leastsq_many(decay, [[START]], data=data[None], vectorized=vectorized, nan_policy="raise")
+
+
+def test_the_first_nan_is_named_where_others_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though slots are not in the order of their problems: 5 and 6 wait while 3 ends."""
+    monkeypatch.setattr(_many_kinds, "MAX_SLOTS", 5)
+    k = np.arange(8)
+    far = np.where(k < 2, 1e9, 0.0)  # these end at their first step, for 5 and 6
+    calls, orders = 0, []
+
+    def func(p: Array, far: Array, k: Array) -> Array:
+        nonlocal calls
+        orders.append(k.ravel().tolist())
+        if np.any(k == 7):
+            raise ZeroDivisionError
+        calls += 3 in k
+        values = np.concatenate([p[0] * p[0] - 2.0, 0.0 * p[0] + far], axis=1)
+        values[np.isin(k.ravel(), [5, 6] if calls < 4 else [3, 5, 6])] = np.nan
+        return values
+
+    with pytest.raises(ValueError, match="problem 5 has a NaN at x0"):
+        leastsq_many(func, [1.0], data=(far, k), vectorized=True, nan_policy="raise")
+    assert [6, 4, 2, 5, 7] in orders
 
 
 @both

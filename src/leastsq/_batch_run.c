@@ -71,13 +71,16 @@ static void run(UserFunctions *user, Batch *batch, Queue *queue)
         if (batch->active == 0)
             return;
         for (int last = batch->active, first; last > 0; last = first) {
+            int status;
+
             first = last > MAX_GROUP ? last - MAX_GROUP : 0;
-            if (answer_slots(user, batch, first, last, &queue->failed) < 0)
-                return;
+            status = answer_slots(user, batch, first, last, &queue->failed);
             if (batch->nan_policy == RAISE && leastsq_first_nan_problem(batch) >= 0) {
                 answer_starts(user, batch, &queue->failed);
                 return;
             }
+            if (status < 0)
+                return;
             leastsq_slots_advance(batch, first, last);
             if (user->compiled->report_due)
                 return;

@@ -168,7 +168,7 @@ class Vectorized(PythonRun):
     def _answer_singly(self, group: "_SlotGroup", request: int, column: int) -> Mask:
         """Answer slots one by one; return which of them raise, and have failed."""
         failed = np.zeros(len(group.slots), np.bool_)
-        for i in range(len(group.slots)):
+        for i in np.argsort(group.problems).tolist():  # the first with a NaN to be raised is named
             alone = group.subset(slice(i, i + 1))
             error = self._try_again(alone, request, column)
             if error is not None:
