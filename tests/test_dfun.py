@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from forms import LAYOUTS
 from reference import assert_same
 from support import START, Array, Recorded, Sequence, decay, decay_jacobian, raised
 
@@ -19,37 +20,6 @@ RIGHT = np.linspace(-1.0, 2.0, 12)
 
 def line(x: Array) -> Array:
     return SLOPES @ x - RIGHT
-
-
-def broadcast(a: Array) -> Array:
-    """Return the transpose of a transposed copy, as a read-only view."""
-    return np.broadcast_to(a.T.copy(), a.T.shape).T
-
-
-def strided(a: Array) -> Array:
-    wide = np.full((2 * a.shape[0], 3 * a.shape[1]), np.nan)
-    wide[::2, ::3] = a
-    return wide[::2, ::3]
-
-
-LAYOUTS = [
-    np.ascontiguousarray,
-    np.asfortranarray,
-    broadcast,
-    strided,
-    np.ndarray.tolist,
-    lambda a: list(map(tuple, a)),
-    lambda a: list(a),
-    lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
-    lambda a: a.view(np.matrix),
-    lambda a: np.ma.array(a, mask=a > 0),
-    lambda a: a.astype(">f8"),
-    lambda a: a.astype(">f8", order="F"),
-    lambda a: a.astype(np.float32),
-    lambda a: a.astype(np.float16, order="F"),
-    lambda a: a.astype(int),
-    lambda a: a.astype(np.int8).tolist(),
-]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -6,56 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from forms import BAD, CHANGED_SIZE, FORMS, NOT_FLOATS, SCALARS, Described
 from reference import assert_same
 from support import START, Array, Recorded, Sequence, decay, decay_jacobian, raised
 
 from leastsq import leastsq
-
-NOT_FLOATS = "Result from function call is not a proper array of floats."
-CHANGED_SIZE = "The array returned by a function changed size between calls"
-
-
-def spread(r: Array) -> Array:
-    """Return the values as every other element of a larger array."""
-    wide = np.zeros(2 * r.size)
-    wide[::2] = r
-    return wide[::2]
-
-
-def read_only(r: Array) -> Array:
-    r.flags.writeable = False
-    return r
-
-
-class Described:
-    """Something that is an array only through __array__."""
-
-    def __init__(self, values: Array) -> None:
-        self.values = values
-
-    def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
-        return self.values
-
-
-FORMS = [
-    np.ndarray.tolist,
-    tuple,
-    list,
-    spread,
-    read_only,
-    Described,
-    lambda r: r[::-1].copy()[::-1],
-    lambda r: r.astype(">f8"),
-    lambda r: r.astype(np.float32),
-    lambda r: r.astype(np.float16),
-    lambda r: np.ma.array(r, mask=r > 0),
-    lambda r: np.round(100 * r).astype(np.int64),
-    lambda r: np.round(100 * r).astype(">i2"),
-    lambda r: np.round(100 * r).astype(int).tolist(),
-    lambda r: r > 0,
-    lambda r: (r > 0).tolist(),
-    lambda r: np.rec.fromarrays([r], names="f").f,
-]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -74,9 +29,6 @@ def test_forms_of_the_residual(form: Callable, dfun: Callable | None) -> None:
     )
 
 
-SCALARS = [float, np.float32, np.float64, np.array, np.float16, int, np.int8, bool, np.bool_]
-
-
 @pytest.mark.parametrize("scalar", SCALARS)
 def test_a_scalar_is_one_residual(scalar: Callable) -> None:
     options = {"epsfcn": 1e-4, "full_output": True}
@@ -93,33 +45,6 @@ def test_a_scalar_and_one_element_are_the_same_size() -> None:
     assert_same(
         leastsq(mixed, 4.0, full_output=True), leastsq(lambda x: x**2, 4.0, full_output=True)
     )
-
-
-# Values that are not 1-D arrays of real numbers. Each value has at least as many rows as N = 1.
-
-BAD = [
-    np.ones((3, 1)),
-    np.ones((3, 3)),
-    np.ones((1, 3)),
-    np.ones((2, 2, 2)),
-    np.ones((1, 2)).view(np.matrix),
-    [[1.0], [2.0]],
-    np.ones(3, np.complex128),
-    np.ones(3, np.complex64),
-    [1.0, 2j],
-    1j,
-    np.ones(3, np.longdouble),
-    np.longdouble(1),
-    np.ones(3, object),
-    ["a", "b"],
-    np.array(["1", "2"]),
-    "1.5",
-    b"1.5",
-    [None, None],
-    {1: 2},
-    object(),
-    np.array([1, 2], "M8[s]"),
-]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=repr)
