@@ -5,9 +5,10 @@
     python ci/mutate.py --check            only whether each change still has its place
 
 Each change replaces one token in a copy of the checkout, which is rebuilt, and the test file of the
-routine runs alone. Needs the reference libraries of the tests, a Fortran compiler, and NumPy,
-pytest, meson and ninja in the Python that runs it; --check and --list need nothing. The exit status
-is 1 if a change survives, or if the text that it replaces is not found exactly once.
+routine runs alone. Needs the reference libraries of the tests, a Fortran compiler, and the packages
+of pyproject's group test, meson and ninja in the Python that runs it; --check and --list need
+nothing. The exit status is 1 if a change survives, or if the text that it replaces is not found
+exactly once.
 """
 
 import argparse
