@@ -276,6 +276,16 @@ def test_standard_errors_without_degrees_of_freedom() -> None:
     assert np.isnan(result.standard_errors()).all()
 
 
+def test_standard_errors_that_overflow_raise_no_warning_of_numpys() -> None:
+    result = leastsq_many(lambda p, y: 1e-170 * (p - y), [5.0], data=np.arange(4.0).reshape(2, 2))
+    assert result.success.all()
+    assert np.isinf(result.cov_x).all()
+    assert (result.ssq == 0.0).all()
+    with np.errstate(all="raise"):
+        assert np.isnan(result.standard_errors()).all()
+        assert np.isinf(result.standard_errors(absolute_sigma=True)).all()
+
+
 def test_a_first_tile_with_one_problem_to_fit() -> None:
     """The evaluation that finds m is used for its own problem, not in a later tile."""
 

@@ -140,6 +140,18 @@ def test_reductions_over_everything(func: Callable[..., Array]) -> None:
         leastsq_many(func, START, data=DATA, vectorized=True)
 
 
+def test_the_check_of_single_precision_raises_no_warning_of_numpys() -> None:
+    """Its tolerance, from the largest datum, is more than single precision can hold."""
+
+    def func(p: Array, y: Array, big: Array) -> Array:
+        return (decay(p, y) + 0.0 * big).astype(np.float32)
+
+    data = DATA[:5], np.full((5, 1), 1e300)
+    with np.errstate(all="raise"):
+        result = leastsq_many(func, START, data=data, vectorized=True, workers=2, chunksize=3)
+    assert result.success.all()
+
+
 @pytest.mark.parametrize("spoil", ["mask", "raise", "nan"])
 def test_reductions_are_found_late(spoil: str) -> None:
     """Where the first block has one problem, or raises, or is not finite, the next one shows it."""

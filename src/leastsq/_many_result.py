@@ -100,9 +100,9 @@ class LeastsqManyResult:
         """
         known = self.dof > 0
         scale = np.where(known, 1.0, np.nan)
-        if not absolute_sigma:
-            np.divide(self.ssq, self.dof, out=scale, where=known)
-        with np.errstate(all="ignore"):  # a variance or a sum of squares may have overflowed
+        with np.errstate(all="ignore"):  # a variance or ssq may have overflowed
+            if not absolute_sigma:
+                np.divide(self.ssq, self.dof, out=scale, where=known)
             errors: Vector = np.sqrt(self._variance * scale[..., None])
         return errors
 

@@ -85,7 +85,9 @@ def _compare(batch: Batch, way: Way, functions: Functions, endings: Endings | No
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            result = fit(batch, way, functions)
+            with np.errstate(all="warn"):  # no such warning may escape
+                result = fit(batch, way, functions)
+                standard_errors = result.standard_errors()
         except ValueError as error:
             if endings is not None:
                 return [f"it raised {error!r}"]
@@ -96,7 +98,7 @@ def _compare(batch: Batch, way: Way, functions: Functions, endings: Endings | No
     different = _errors(result.errors, endings) if functions.keeps_errors else []
     m_is_known = functions.packed or any(one.ier != -1 for one in endings.values())
     for index, want in endings.items():
-        got = found(result, index)
+        got = found(result, standard_errors, index)
         if not _agree(got, want, way.cov, m_is_known):
             different.append(f"problem {index}:\n  got  {got}\n  want {want}")
     return different + _warnings(batch, endings, [str(warning.message) for warning in caught])

@@ -136,14 +136,14 @@ def _broken(
     )  # fmt: skip
 
 
-def found(result: LeastsqManyResult, index: tuple[int, ...]) -> Ending:
+def found(result: LeastsqManyResult, standard_errors: FloatArray, index: tuple[int, ...]) -> Ending:
     """Return how a problem of a result ended."""
     error = result.errors.get(index if len(index) > 1 else index[0])
     cov_x = None if result.cov_x is None else result.cov_x[index]
     return Ending(
         result.x[index], int(result.ier[index]), int(result.nfev[index]), int(result.njev[index]),
         float(result.ssq[index]), int(result.dof[index]), bool(result.success[index]), cov_x,
-        result.standard_errors()[index], None if error is None else error.args,
+        standard_errors[index], None if error is None else error.args,
     )  # fmt: skip
 
 

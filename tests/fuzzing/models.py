@@ -53,9 +53,11 @@ class Model:
     dtype: str = "f8"
     transposed: bool = False
 
+    @np.errstate(all="ignore")
     def __call__(self, x: FloatArray, a: FloatArray, b: FloatArray, kind: int) -> FloatArray:
         return self._at(x, FORMULAS[kind][0](a, b, _times(b), x), turn=0).astype(self.dtype)
 
+    @np.errstate(all="ignore")
     def jacobian(self, x: FloatArray, a: FloatArray, b: FloatArray, kind: int) -> FloatArray:
         """Return the Jacobian, or its transpose."""
         values = self._at(x, FORMULAS[kind][1](a, b, _times(b), x), turn=1)
