@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from programs import need_modules
 from reference import bits
-from support import Array
+from support import MACHINE_EPS, Array
 
 from leastsq import leastsq, minpack
 
@@ -217,7 +217,7 @@ def last_jacobian(call: Call, outcome: Outcome) -> tuple[Array, Array]:
         kind = np.asarray(func.returned[0]).dtype
         relative = np.finfo(kind).eps if kind.kind == "f" else EPS
     relative = float(relative)
-    step = np.sqrt(relative if relative > EPS else EPS)
+    step = np.sqrt(relative if relative > MACHINE_EPS else MACHINE_EPS)
     for first in reversed(range(1, len(func.xs) - n + 1)):
         stepped = np.array(func.xs[first : first + n])
         for at in reversed(range(first)):
