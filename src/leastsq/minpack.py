@@ -111,7 +111,7 @@ def qrfac(a: npt.ArrayLike, pivot: bool = True) -> tuple[Matrix, Permutation, Ve
     n = qr.shape[1]
     ipvt, rdiag, acnorm = np.arange(n, dtype=np.int32), np.zeros(n), np.zeros(n)
     if qr.size:
-        _minpack.qrfac(qr, int(pivot), ipvt, rdiag, acnorm)
+        _minpack.qrfac(qr, int(pivot), ipvt, rdiag, acnorm, np.empty(n))
         if pivot:
             ipvt -= 1
     return qr, ipvt, rdiag, acnorm
@@ -168,7 +168,7 @@ def qrsolv(
     s, ipvt_from_one, scale, rhs = triangular_problem(r, ipvt, diag, qtb)
     x, sdiag = np.empty_like(rhs), np.empty_like(rhs)
     if s.size:
-        _minpack.qrsolv(s, ipvt_from_one, scale, rhs, x, sdiag)
+        _minpack.qrsolv(s, ipvt_from_one, scale, rhs, x, sdiag, np.empty_like(rhs))
     return x, sdiag, s
 
 
@@ -241,7 +241,10 @@ def lmpar(
         raise ValueError(f"diag must not contain zeros, and is {scale}")
     x, sdiag, parameter = np.empty_like(rhs), np.zeros_like(rhs), 0.0
     if s.size:
-        parameter = _minpack.lmpar(s, ipvt_from_one, scale, rhs, bound, start, x, sdiag)
+        wa1, wa2 = np.empty_like(rhs), np.empty_like(rhs)
+        parameter = _minpack.lmpar(
+            s, ipvt_from_one, scale, rhs, bound, start, x, sdiag, wa1, wa2
+        )
     return parameter, x, sdiag, s
 
 
@@ -287,7 +290,7 @@ def covar(r: npt.ArrayLike, ipvt: npt.ArrayLike, tol: float = 0.0) -> Matrix:
     covariance = square_matrix("r", r)
     ipvt_from_one, limit = permutation(ipvt, covariance.shape[0]), as_number("tol", tol)
     if covariance.size:
-        _minpack.covar(covariance, ipvt_from_one, limit)
+        _minpack.covar(covariance, ipvt_from_one, limit, np.empty(ipvt_from_one.size))
     return covariance
 
 
