@@ -223,6 +223,8 @@ def _sole_parameter(function: Callable[..., object]) -> inspect.Parameter | None
         annotated["annotation_format"] = annotationlib.Format.FORWARDREF
     try:
         parameters = list(inspect.signature(function, **annotated).parameters.values())
+    except MemoryError:
+        raise
     except Exception:  # such as no signature, or a __signature__ that raises
         return None
     return parameters[0] if len(parameters) == 1 else None

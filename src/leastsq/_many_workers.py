@@ -96,6 +96,8 @@ def _require_picklable(run: Run, workers: int) -> None:
     )
     try:
         pickle.dumps(run)
+    except MemoryError:
+        raise
     except Exception as error:
         raise TypeError(hint) from error
     functions = [run.options.func, run.options.dfun]

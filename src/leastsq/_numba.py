@@ -246,6 +246,8 @@ def _compile(function: Any, args: tuple[Any, ...], rows: int, name: str) -> Over
             raise TypeError(f"{name} is compiled with {option}=True, which {reason}")
     try:
         signature = _resolved(function, [numba.typeof(arg) for arg in args], rows)
+    except MemoryError:
+        raise
     except Exception as error:  # numba raises many types, not only its own
         raise TypeError(f"numba cannot compile {name} for these arguments: {error}") from error
     compiled = function.overloads[signature.args]
