@@ -257,7 +257,8 @@ class LevenbergMarquardt:
             raise RuntimeError("there is no result before the first residual is told")
         ier, message = UNFINISHED, "not finished"
         if info > 0:
-            ier, message = info, MESSAGES[info].format(*self._tolerances, self._maxfev)
+            ftol, xtol, gtol = self._tolerances
+            ier, message = info, MESSAGES[info].format(ftol, xtol, gtol, self._maxfev)
         if not finite:
             warnings.warn(not_finite_message(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)
         counted = njev if self._analytic else None

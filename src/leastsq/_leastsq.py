@@ -288,7 +288,7 @@ def leastsq(
         )  # fmt: skip
     else:
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _driver.solve(
-            (*functions, col_deriv, bool(vectorized)), analytic, x,
+            (functions[0], functions[1], functions[2], col_deriv, bool(vectorized)), analytic, x,
             (ftol, xtol, gtol, limit, factor, scale), epsfcn, callback, workers,
         )  # fmt: skip
     value = 0

@@ -103,13 +103,15 @@ def full_output(
 
 def improper_message(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
     """Return the message for arguments out of range (MINPACK's info = 0); empty if none is."""
-    faults = ["x0 must not be empty"] * (n == 0)
-    negative = [f"{name}={value!r}" for name, value in tolerances.items() if value < 0.0]
-    faults += [f"{fault} must not be negative" for fault in negative]
-    faults += [f"factor={factor!r} must be positive"] * (factor <= 0.0)
-    if scale is not None:
-        bad = np.flatnonzero(scale <= 0.0)[:1].tolist()
-        faults += [f"diag[{j}]={scale[j].item()!r} must be positive" for j in bad]
+    factors = [] if scale is None else scale.tolist()
+    bad = [(j, value) for j, value in enumerate(factors) if value <= 0.0][:1]
+    negative = [name for name, value in tolerances.items() if value < 0.0]
+    faults = (
+        ["x0 must not be empty"] * (n == 0)
+        + [f"{name}={tolerances[name]!r} must not be negative" for name in negative]
+        + [f"factor={factor!r} must be positive"] * (factor <= 0.0)
+        + [f"diag[{j}]={value!r} must be positive" for j, value in bad]
+    )
     return f"{MESSAGES[IMPROPER_INPUT]} {'; '.join(faults)}." if faults else ""
 
 
