@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 import warnings
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -55,14 +56,6 @@ class Kind(NamedTuple):
     prepare: Callable[[], Attempt]
     solves: int
     want: Outcome
-
-
-class Reading(NamedTuple):
-    """How many calls had been made, and what memory there was."""
-
-    calls: int
-    rss_anon: int
-    blocks: int
 
 
 def compiled(directory: Path) -> ctypes.CDLL:
@@ -137,7 +130,7 @@ class Soak:
         self.kinds = kinds
         self.done: list[Counter[str]] = [Counter() for _ in range(threads)]
         self.different: list[str] = []
-        self.readings: list[Reading] = []
+        self.readings = array("d")  # flat: a list of tuples would be blocks that grow
         self.ends = threading.Event()
 
     def run(self, seconds: float) -> None:
@@ -156,7 +149,7 @@ class Soak:
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self.different:
             time.sleep(min(PERIOD, seconds / 20))
-            self.readings.append(self._read())
+            self.readings.extend(self._read())
         self.ends.set()
         for thread in threads:
             thread.join()
@@ -175,16 +168,17 @@ class Soak:
         if got != kind.want:
             self.different.append(f"{kind.name}: {got}, and in one thread {kind.want}")
 
-    def _read(self) -> Reading:
+    def _read(self) -> tuple[int, int, int]:
+        """Return the number of calls, RssAnon in bytes, and Python's blocks."""
         with open("/proc/self/status", encoding="ascii") as status:
             (line,) = (line for line in status if line.startswith("RssAnon"))
         gc.collect()
         made = sum(done.total() for done in self.done)
-        return Reading(made, 1024 * int(line.split()[1]), sys.getallocatedblocks())
+        return made, 1024 * int(line.split()[1]), sys.getallocatedblocks()
 
     def growth(self) -> tuple[float, float, float]:
         """Return calls, and growth in bytes and in blocks, in the second half, by regression."""
-        half = np.array(self.readings[len(self.readings) // 2 :], float)
+        half = np.reshape(self.readings, (-1, 3))[len(self.readings) // 6 :]
         calls = half[:, 0] - half[:, 0].mean()
         made = half[-1, 0] - half[0, 0]
         return made, *(made * calls @ half[:, 1:] / (calls @ calls)).tolist()
@@ -206,7 +200,7 @@ def soak(minutes: float, threads: int, only: str = "", with_numba: bool = True) 
     print(
         f"{sum(solves.values())} solves in {made.total()} calls of {len(run.kinds)} kinds, "
         f"{threads} threads: {len(run.different)} different; RssAnon "
-        f"{run.readings[0].rss_anon / 1e6:.1f} to {run.readings[-1].rss_anon / 1e6:.1f} MB, "
+        f"{run.readings[1] / 1e6:.1f} to {run.readings[-2] / 1e6:.1f} MB, "
         f"in the last {calls:.0f} calls {size:+.0f} bytes and {blocks:+.0f} blocks"
     )
     wrong = run.different[:5]
