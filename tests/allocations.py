@@ -264,7 +264,8 @@ def limit_scope() -> None:
 
     in_scope[0] = 0
     for name, function in native_functions():
-        setattr(_minpack, name, limited(function))
+        if name != "first_residual":  # it calls a closure of _many_run.py; leastsq's calls test it
+            setattr(_minpack, name, limited(function))
     for name in ("empty", "zeros", "arange", "asarray", "ascontiguousarray"):
         setattr(np, name, limited(getattr(np, name)))
 

@@ -18,7 +18,7 @@ from reference import bundled
 
 PROGRAMS = Path(__file__).parent / "native_api"
 FAILING_MALLOC = Path(__file__).with_name("failing_malloc.c")
-GROUPS = {"leastsq": 11, "curve_fit": 11, "minpack": 7, "asktell": 5, "many": 13, "pointer": 3}
+GROUPS = {"leastsq": 23, "curve_fit": 37, "minpack": 11, "asktell": 7, "many": 31, "pointer": 11}
 """Every so many-th allocation fails; numba's take too long to compile here."""
 
 pytestmark = pytest.mark.skipif(

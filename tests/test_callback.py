@@ -333,3 +333,14 @@ def test_nothing_is_kept() -> None:
     del probe
     gc.collect()
     assert gone() is None
+
+
+def test_a_signature_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not taken for one that cannot be known: the callback would get x."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(inspect, "signature", fails)
+    with pytest.raises(MemoryError):
+        leastsq(decay, START, callback=lambda intermediate_result: None)
