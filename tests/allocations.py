@@ -50,7 +50,7 @@ MOST_FAULTS = 10
 """After so many the next call's turn comes."""
 REPEATS = 20
 """Calls by which what is kept once is told from what leaks each time."""
-ROUNDS = 20
+ROUNDS = 60
 NEVER = 2**62
 WATCHED = [None, *map(np.dtype, ("f8", "i4", "i8", "u1", "?", "O")), np.ndarray, tuple, dict, list]
 """Objects that all calls share: a lost reference to one of them leaks no memory."""
