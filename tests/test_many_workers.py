@@ -343,3 +343,19 @@ def test_the_guard_in_every_task() -> None:
             lambda p, y: decay(p, y) + y.mean(), START, data=data, vectorized=True, workers=map,
             chunksize=50,
         )  # fmt: skip
+
+
+class NoMemory:
+    """A residual for whose pickle there is no memory."""
+
+    def __call__(self, p: Array, y: Array) -> Array:
+        return decay(p, y)
+
+    def __reduce__(self) -> str:
+        raise MemoryError
+
+
+@processes_of_ours
+def test_no_memory_for_a_pickle_is_no_type_error() -> None:
+    with pytest.raises(MemoryError):
+        leastsq_many(NoMemory(), START, data=DATA[:8], workers=2)

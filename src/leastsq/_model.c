@@ -49,14 +49,16 @@ static Dtrtrs *find_dtrtrs(void)
     } as = {.function = forward_substitution};
     PyObject *module = PyImport_ImportModule("scipy.linalg.cython_lapack");
     PyObject *table = module == NULL ? NULL : PyObject_GetAttrString(module, "__pyx_capi__");
-    PyObject *capsule = table == NULL ? NULL : PyDict_GetItemString(table, "dtrtrs");
+    PyObject *capsule = table == NULL ? NULL : PyMapping_GetItemString(table, "dtrtrs");
     const char *name = capsule == NULL ? NULL : PyCapsule_GetName(capsule);
 
     if (name != NULL && strncmp(name, DTRTRS, sizeof DTRTRS - 1) == 0)
         as.pointer = PyCapsule_GetPointer(capsule, name);
+    Py_XDECREF(capsule);
     Py_XDECREF(table);
     Py_XDECREF(module);
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_ImportError))
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_ImportError) &&
+        !PyErr_ExceptionMatches(PyExc_KeyError))
         return NULL;
     PyErr_Clear();
     return as.function;
