@@ -46,7 +46,7 @@ WARM_UP = 5
 """Calls of each kind before the first reading."""
 MOST_BYTES = 2e6, 40.0
 """Noise is of the first kind; a small array lost by one kind of call in ten is of the second."""
-MOST_BLOCKS = 100.0, 0.05
+MOST_BLOCKS = 300.0, 0.05
 """And a block lost by one kind of call in twenty."""
 
 
