@@ -105,6 +105,17 @@ def test_all_give_the_same_bits() -> None:
     assert len(set(digests.values())) == 1, digests
 
 
+def test_all_give_the_same_bits_in_c(tmp_path: Path) -> None:
+    """The program that ci/processors.sh runs on other processors."""
+    sources = sorted(Path(__file__).with_name("bits").glob("*.c"))
+    program = build(tmp_path, *sources, "-std=c99", "-O2", *config("--cflags", "--libs"))
+    hashes = {
+        name: run_program(program, environment={"LEASTSQ_SIMD": name}) for name in available()
+    }
+    assert hashes[available()[0]].count("numbers") > 30
+    assert len(set(hashes.values())) == 1, hashes
+
+
 @pytest.mark.usefixtures("restored")
 def test_selecting_needs_a_name_of_this_machine() -> None:
     _minpack.select_simd("baseline")
