@@ -113,7 +113,7 @@ contains
         integer, intent(in) :: n  !! length
         real(wp) :: limit
 
-        limit = large_limit/real(n, wp)
+        limit = large_limit/real(max(n, 1), wp)  ! below the last row a column is empty
     end function large_threshold
 
     !> Sum of squares of a vector; -1 if it needs scaling, which it does unless all components are

@@ -291,33 +291,59 @@ static void square_after(ptrdiff_t m, const double *v, double t, double *x, doub
     square_columns(APPLY_AND_SQUARE, &pass, m, 1, &x, lower, upper, sum);
 }
 
-/* Norm of the rest of a column, given its norm and its leading element. */
-INLINE double norm_below(double norm, double element)
+/* Norms of the rest of LANES columns, given their norms and leading elements, and in inexact
+ * whether they must be recomputed. A norm that is 0 stays so; nothing is divided by it, not even in
+ * vain: that would raise exceptions. */
+INLINE vector norms_below(vector norm, vector element, vector exact, double trust, double least,
+                          mask *inexact)
 {
-    double component = element / norm, rest = 1.0 - component * component;
+    const vector zero = {0};
+    const mask none = norm == zero, one = none & (mask)broadcast(1.0); /* 0 has no bits set */
+    vector component = element / (vector)((mask)norm | one), rest = 1.0 - component * component;
+    vector below = norm * square_root(select_lanes(rest > zero, rest, zero)); /* 0 if NaN */
+    vector part = below / (vector)(((mask)exact & ~none) | one);
 
-    return norm * sqrt(rest > 0.0 ? rest : 0.0); /* 0 if NaN, as by fmax */
+    *inexact = (trust * (part * part) <= broadcast(least)) & ~none;
+    return below;
+}
+
+/* The same for one column. */
+INLINE double norm_below(double norm, double element, double exact, double trust, double least)
+{
+    double component, rest, below, part;
+
+    if (norm == 0.0)
+        return 0.0;
+    component = element / norm;
+    rest = 1.0 - component * component;
+    below = norm * sqrt(rest > 0.0 ? rest : 0.0); /* 0 if NaN, as by fmax */
+    part = below / exact;
+    return trust * (part * part) <= least ? -1.0 : below;
 }
 
 static void finish_row(ptrdiff_t n, double head, double *row, ptrdiff_t lda, const double *t,
                        double *norms, const double *exact, double trust, double least)
 {
-    const int pivot = norms != NULL;
-
     for (ptrdiff_t first = 0; first < n; first += BLOCK_COLUMNS) {
-        ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS;
-        double element[BLOCK_COLUMNS], *norm = pivot ? norms + first : NULL;
+        ptrdiff_t count = n - first < BLOCK_COLUMNS ? n - first : BLOCK_COLUMNS, k = 0;
+        double element[BLOCK_COLUMNS], *norm = norms == NULL ? NULL : norms + first;
+        const double *whole = exact + first;
 
-        for (ptrdiff_t k = 0; k < count; k++) {
-            element[k] = row[(first + k) * lda] - t[first + k] * head;
-            row[(first + k) * lda] = element[k];
+        for (ptrdiff_t i = 0; i < count; i++) {
+            element[i] = row[(first + i) * lda] - t[first + i] * head;
+            row[(first + i) * lda] = element[i];
         }
-        for (ptrdiff_t k = 0; k < count && pivot; k++) {
-            double below = norm_below(norm[k], element[k]), part = below / exact[first + k];
+        if (norm == NULL)
+            continue;
+        for (; k + LANES <= count; k += LANES) {
+            mask inexact;
+            vector below = norms_below(load(norm + k), load(element + k), load(whole + k), trust,
+                                       least, &inexact);
 
-            below = trust * (part * part) <= least ? -1.0 : below;
-            norm[k] = norm[k] == 0.0 ? 0.0 : below;
+            store(norm + k, select_lanes(inexact, broadcast(-1.0), below));
         }
+        for (; k < count; k++)
+            norm[k] = norm_below(norm[k], element[k], whole[k], trust, least);
     }
 }
 
@@ -340,7 +366,7 @@ static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const dou
             vector c = broadcast(cosine[b]), s = broadcast(sine[b]);
             vector y = load(rows + b * ld + i);
 
-            store(rows + b * ld + i, -s * x + c * y);
+            store(rows + b * ld + i, c * y - s * x);
             x = c * x + s * y;
         }
         store(column + i, x);
@@ -349,7 +375,7 @@ static void rotate(ptrdiff_t n, ptrdiff_t count, const double *cosine, const dou
         for (ptrdiff_t b = 0; b < count; b++) {
             double x = column[i], y = rows[b * ld + i];
 
-            rows[b * ld + i] = -sine[b] * x + cosine[b] * y;
+            rows[b * ld + i] = cosine[b] * y - sine[b] * x;
             column[i] = cosine[b] * x + sine[b] * y;
         }
 }

@@ -21,11 +21,6 @@ struct factorisation {
     mask excluded;                         /* lanes that are given up */
 };
 
-INLINE vector select_lanes(mask where, vector yes, vector no)
-{
-    return (vector)(((mask)yes & where) | ((mask)no & ~where));
-}
-
 INLINE int any_lane(mask where)
 {
     long long found = 0;
@@ -33,13 +28,6 @@ INLINE int any_lane(mask where)
     for (int lane = 0; lane < LANES; lane++)
         found |= where[lane];
     return found != 0;
-}
-
-INLINE vector square_root(vector x)
-{
-    for (int lane = 0; lane < LANES; lane++)
-        x[lane] = sqrt(x[lane]);
-    return x;
 }
 
 /* Squares. A lane of small becomes negative after a nonzero component that is at most lower. */
@@ -248,19 +236,17 @@ static void sweep_trailing(struct factorisation *qr, ptrdiff_t j)
 /* Completes row j of R and removes it from the partial norms. */
 static void complete_row(struct factorisation *qr, ptrdiff_t j)
 {
-    const vector head = qr->column[j][j], zero = {0};
+    const vector head = qr->column[j][j];
+    const struct leastsq_limits *limits = qr->limits;
 
     for (ptrdiff_t k = j + 1; k <= qr->n; k++)
         qr->column[k][j] = qr->column[k][j] - qr->multiplier[k] * head;
     for (ptrdiff_t k = j + 1; k < qr->n; k++) {
-        vector norm = qr->partial[k], component = qr->column[k][j] / norm;
-        vector rest = 1.0 - component * component;
-        vector below = norm * square_root(select_lanes(rest > zero, rest, zero));
-        vector part = below / qr->exact[k];
-        mask inexact = qr->limits->trust * (part * part) <= broadcast(qr->limits->least);
+        mask inexact;
 
-        qr->excluded |= inexact & (norm != zero);
-        qr->partial[k] = select_lanes(norm == zero, zero, below);
+        qr->partial[k] = norms_below(qr->partial[k], qr->column[k][j], qr->exact[k], limits->trust,
+                                     limits->least, &inexact);
+        qr->excluded |= inexact;
     }
 }
 
@@ -294,6 +280,7 @@ static void factor_together(struct factorisation *qr, int count, struct leastsq_
         pivot_columns(qr, j);
         norm = j == 0 ? qr->partial[0] : update_pivot(qr, j);
         qr->excluded |= norm == zero;
+        norm = select_lanes(norm == zero, broadcast(1.0), norm); /* any that can be divided by */
         norm = select_lanes(qr->column[j][j] < zero, -norm, norm);
         qr->diagonal[j] = -norm;
         qr->column[j][j] = qr->column[j][j] / norm + 1.0;

@@ -2,6 +2,8 @@
 #ifndef LEASTSQ_VECTOR_H
 #define LEASTSQ_VECTOR_H
 
+#include <math.h>
+
 #if !defined(LANES) || (LANES != 2 && LANES != 4 && LANES != 8)
 #error "LANES must be 2, 4 or 8"
 #endif
@@ -38,6 +40,19 @@ INLINE void store(double *x, vector value)
 INLINE vector broadcast(double x)
 {
     return x - (vector){0};
+}
+
+INLINE vector select_lanes(mask where, vector yes, vector no)
+{
+    return (vector)(((mask)yes & where) | ((mask)no & ~where));
+}
+
+/* One instruction with -fno-math-errno. */
+INLINE vector square_root(vector x)
+{
+    for (int lane = 0; lane < LANES; lane++)
+        x[lane] = sqrt(x[lane]);
+    return x;
 }
 
 /* Transposes a LANES x LANES matrix. */

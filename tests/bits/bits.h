@@ -22,6 +22,10 @@ double random_scaled(int least, int most);              /* times a power of two 
 double power_of_two(int exponent);
 void fill_random(int count, double *x, int least, int most);
 
+/* A matrix of m rows and n columns: any columns, equal ones, columns and elements that are zero, or
+ * columns or elements of 2^-scale to 2^scale. */
+void fill_matrix(int m, int n, double *a, int scale);
+
 /* A problem of Moré, Garbow and Hillstrom whose residuals need no function of libm but sqrt. */
 typedef void values_function(int m, int n, const double *x, double *f, double *jacobian);
 
@@ -45,8 +49,9 @@ int residual_of(void *p, int m, int n, const double *x, double *fvec, int iflag)
 int jacobian_of(void *p, int m, int n, const double *x, double *fvec, double *fjac, int ldfjac,
                 int iflag);
 
-/* The building blocks on random input, with numbers of 2^-scale to 2^scale. */
-void add_norms(int cases, int scale);
+/* The building blocks on random input, with numbers of 2^-scale to 2^scale, and norms of numbers of
+ * 2^least to 2^most. */
+void add_norms(int cases, int least, int most);
 void add_factors(int cases, int scale);
 void add_least_squares(int cases, int scale);
 void add_parameters(int cases, int scale);

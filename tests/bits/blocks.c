@@ -6,15 +6,13 @@
 
 enum { LONG = 4000, ORDER = 500 };
 
-static double a[ORDER * ORDER], x[ORDER], diag[ORDER], qtb[ORDER];
+static double matrix[ORDER * ORDER], x[ORDER], diag[ORDER], qtb[ORDER];
 static double out1[ORDER], out2[ORDER], wa1[ORDER], wa2[ORDER];
 static int ipvt[ORDER];
 
 /* Random numbers are drawn one a statement: the order within an expression is the compiler's. */
 
-/* A matrix of m rows: any columns, equal ones, columns and elements that are zero, and columns of
- * quite different sizes. */
-static void fill_matrix(int m, int n, int scale)
+void fill_matrix(int m, int n, double *a, int scale)
 {
     const int kind = random_integer(0, 4);
 
@@ -42,9 +40,9 @@ static void fill_triangle(int n, int scale)
 
     for (int j = 0; j < n; j++) {
         for (int i = 0; i < n; i++)
-            a[i + j * n] = random_scaled(-wide, wide);
+            matrix[i + j * n] = random_scaled(-wide, wide);
         if (kind == 2 && random_integer(0, 2) == 0)
-            a[j + j * n] = 0.0;
+            matrix[j + j * n] = 0.0;
         ipvt[j] = j + 1;
     }
     for (int j = n - 1; j > 0; j--) {
@@ -57,18 +55,18 @@ static void fill_triangle(int n, int scale)
     fill_random(n, qtb, -wide, wide);
 }
 
-void add_norms(int cases, int scale)
+void add_norms(int cases, int least, int most)
 {
-    const int scales[] = {0, 40, scale};
+    const int widths[] = {0, 40, (most - least) / 2};
 
     for (int k = 0; k < cases; k++) {
         int n = random_integer(1, k % 50 == 0 ? LONG : 70);
-        int wide = scales[random_integer(0, 2)];
-        int center = random_integer(wide - scale, scale - wide);
+        int wide = widths[random_integer(0, 2)];
+        int center = random_integer(least + wide, most - wide);
         double norm;
 
-        fill_random(n, a, center - wide, center + wide);
-        norm = leastsq_enorm(n, a);
+        fill_random(n, matrix, center - wide, center + wide);
+        norm = leastsq_enorm(n, matrix);
         add_reals(1, &norm);
     }
 }
@@ -76,9 +74,9 @@ void add_norms(int cases, int scale)
 static void add_qrfac(int m, int n, int scale)
 {
     for (int pivot = 0; pivot <= 1; pivot++) {
-        fill_matrix(m, n, scale);
-        leastsq_qrfac(m, n, a, m, pivot, ipvt, pivot ? n : 1, out1, out2, wa1);
-        add_reals(m * n, a);
+        fill_matrix(m, n, matrix, scale);
+        leastsq_qrfac(m, n, matrix, m, pivot, ipvt, pivot ? n : 1, out1, out2, wa1);
+        add_reals(m * n, matrix);
         add_reals(n, out1);
         add_reals(n, out2);
         add_integers(pivot ? n : 0, ipvt);
@@ -103,10 +101,10 @@ static void add_qrsolv(int n, int scale)
     fill_triangle(n, scale);
     for (int j = 0; j < n; j += random_integer(1, 9))
         diag[j] = 0.0;
-    leastsq_qrsolv(n, a, n, ipvt, diag, qtb, x, out1, wa1);
+    leastsq_qrsolv(n, matrix, n, ipvt, diag, qtb, x, out1, wa1);
     add_reals(n, x);
     add_reals(n, out1);
-    add_reals(n * n, a);
+    add_reals(n * n, matrix);
 }
 
 void add_least_squares(int cases, int scale)
@@ -126,11 +124,11 @@ static void add_lmpar(int n, int scale)
     for (int j = 0; j < n; j++)
         diag[j] = diag[j] < 0.0 ? -diag[j] : diag[j] + 0.0009765625; /* never zero */
     delta = (2.0 + random_real()) * power_of_two(random_integer(-10, 10));
-    leastsq_lmpar(n, a, n, ipvt, diag, qtb, delta, &par, x, out1, wa1, wa2);
+    leastsq_lmpar(n, matrix, n, ipvt, diag, qtb, delta, &par, x, out1, wa1, wa2);
     add_reals(1, &par);
     add_reals(n, x);
     add_reals(n, out1);
-    add_reals(n * n, a);
+    add_reals(n * n, matrix);
 }
 
 void add_parameters(int cases, int scale)
@@ -144,7 +142,7 @@ void add_parameters(int cases, int scale)
 void add_building_blocks(void)
 {
     section("enorm");
-    add_norms(4000, 1060);
+    add_norms(4000, -1074, 1020);
     section("qrfac");
     add_factors(800, 80);
     section("qrsolv");

@@ -1,5 +1,6 @@
 /* What the 1980 library does not have, or does otherwise: with its literal for the machine
- * epsilon, or with NaNs, which it leaves to its compiler. Built with -DORIGINAL nothing is left. */
+ * epsilon, or with NaNs, which it leaves to its compiler. Built with -DORIGINAL nothing is left,
+ * with -DFINITE what is finite. */
 #include "bits.h"
 
 #include <leastsq.h>
@@ -126,6 +127,35 @@ static void add_together(void)
     }
 }
 
+/* Jacobians of all kinds; in some lanes there is nothing left to factor. */
+static void add_lanes(void)
+{
+    static double scratch[8 * (4096 + 1)];
+    double x[N], *blocks[TOGETHER];
+    int factored[TOGETHER];
+    leastsq_view view;
+
+    section("matrices in lanes");
+    for (int round = 0; round < 500; round++) {
+        const int n = random_integer(1, 12), m = random_integer(n, 40);
+
+        fill_random(n, x, -1, 1);
+        for (int k = 0; k < TOGETHER; k++) {
+            blocks[k] = workspace[k];
+            leastsq_start(blocks[k], m, n, x, 0.0, 0.0, 0.0, 10, 0.0, NULL, 1, 1.0, 1);
+            leastsq_inspect(blocks[k], &view);
+            fill_random(m, view.residual, -1, 1);
+            leastsq_resume(blocks[k], 0);
+            leastsq_inspect(blocks[k], &view);
+            fill_matrix(m, n, view.jacobian, 60);
+        }
+        leastsq_batch_factor(TOGETHER, blocks, scratch, factored);
+        add_integers(TOGETHER, factored);
+        for (int k = 0; k < TOGETHER; k++)
+            add_result(k);
+    }
+}
+
 static void add_lmdif1(void)
 {
     static double x[N], fvec[M], wa[M * N + 5 * N + M];
@@ -209,14 +239,17 @@ void add_own(void)
     add_covar();
     add_reverse();
     add_together();
+    add_lanes();
+#ifndef FINITE
     section("enorm, overflow");
-    add_norms(1000, 1200);
+    add_norms(1000, 0, 1200);
     section("qrfac, overflow");
     add_factors(800, 1100);
     section("qrsolv, overflow");
     add_least_squares(1500, 1100);
     section("lmpar, overflow");
     add_parameters(1500, 1100);
+#endif
 }
 
 #else
