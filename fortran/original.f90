@@ -6,10 +6,11 @@
 !> magic number in the second component.
 module leastsq_original
     use, intrinsic :: iso_c_binding, only: c_f_pointer, c_f_procpointer, c_funloc, c_funptr
-    use, intrinsic :: iso_c_binding, only: c_int, c_loc, c_ptr
+    use, intrinsic :: iso_c_binding, only: c_int, c_int64_t, c_loc, c_ptr
     use leastsq_kinds, only: wp
     use leastsq_callbacks, only: residual_function, jacobian_function, for_jacobian
     use leastsq_covar_module, only: covar
+    use leastsq_status, only: improper_input
     implicit none(type, external)
     private
 
@@ -170,6 +171,8 @@ contains
 
         type(user_context), target :: context
 
+        info = improper_input  ! MINPACK's own product overflows
+        if (lwa < int(m, c_int64_t)*n + 5*int(n, c_int64_t) + m) return
         context = user_context(m, magic_number, c_funloc(fcn), p)
         call lmdif1(forward_residual, context%m, n, x, fvec, tol, info, iwa, wa, lwa)
     end function leastsq_lmdif1
@@ -193,6 +196,8 @@ contains
 
         type(user_context), target :: context
 
+        info = improper_input
+        if (lwa < 5*int(n, c_int64_t) + m) return
         context = user_context(m, magic_number, c_funloc(fcn), p)
         call lmder1(forward_jacobian, context%m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, &
                     lwa)

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def native_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     command = [*compiler, "-shared", "-o", str(library), *whole, *system, "-lm"]
     subprocess.run(command, check=True)  # noqa: S603  (the compiler of whoever runs the tests)
     return ctypes.CDLL(str(library))
+
+
+@pytest.fixture
+def instruction_sets(native_library: ctypes.CDLL) -> Iterator[Iterator[str]]:
+    """Yield the names of this machine's instruction sets; each is then the one in use."""
+    name = native_library.leastsq_simd_available
+    name.restype = ctypes.c_char_p
+    names = [name(i) for i in range(3) if name(i) is not None]
+
+    def choose() -> Iterator[str]:
+        for chosen in names:
+            assert native_library.leastsq_select_set(chosen) == 0
+            yield chosen.decode()
+
+    yield choose()
+    native_library.leastsq_select_set(None)
 
 
 @pytest.fixture(scope="session", params=["c", "fortran"] if bundled() else ["c"])

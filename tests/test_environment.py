@@ -63,22 +63,6 @@ def c_api(native_library: ctypes.CDLL) -> Library:
     return CLibrary(native_library, "leastsq_{}")
 
 
-@pytest.fixture
-def instruction_sets(native_library: ctypes.CDLL) -> Iterator[Iterator[str]]:
-    """Yield the names of this machine's instruction sets, each of which is then in use."""
-    name = native_library.leastsq_simd_available
-    name.restype = ctypes.c_char_p
-    names = [name(i) for i in range(3) if name(i) is not None]
-
-    def choose() -> Iterator[str]:
-        for chosen in names:
-            assert native_library.leastsq_select_set(chosen) == 0
-            yield chosen.decode()
-
-    yield choose()
-    native_library.leastsq_select_set(None)
-
-
 def small_blocks(rng: np.random.Generator) -> Iterator[Callable[[Library], object]]:
     """Yield calls of each building block on wild numbers."""
     m, n = (int(size) for size in rng.integers(1, 20, 2))
@@ -198,7 +182,7 @@ def test_solves_rounded_up_or_down(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_python(mode: Mode, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """leastsq has the bits of the core in each mode, and leastsq_many those of leastsq."""
+    """The bits of the core in each mode, and in leastsq_many those of leastsq."""
     library = original()
 
     def evaluate(iflag: int, x: FloatArray, fvec: FloatArray, fjac: None) -> int:
