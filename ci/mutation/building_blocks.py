@@ -9,7 +9,7 @@ CHANGES = {
     ("enorm", CORE.format("enorm")): """
         small components begin        | small_limit = {3.834e-20_wp -> 3.835e-20_wp}
         large components begin        | large_limit = {1.304e19_wp -> 1.303e19_wp}
-        large depends on length       | limit = large_limit{/ -> *}real(n, wp)
+        large depends on length       | limit = large_limit{/ -> *}real(max(n, 1), wp)
         first component left out      | do i = {1 -> 2}, size(x) component = abs(x(i))
         power in the plain sum        | total = total + component**{2 -> 1}
         which class                   | component > small_limit {.and. -> .or.} component <
@@ -65,12 +65,17 @@ CHANGES = {
         reflect: first row of a block | divide(pass->w, from {== -> !=} 0 ? 1 : from, to
         reflect: number not divided   | from == 0 ? {1 -> 0} : from, to, pass->divisor);
         reflect: next columns         | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1};
-        finish_row: sign              | row[(first + k) * lda] {- -> +} t[first + k] * head
-        finish_row: what is left      | element / norm, rest = 1.0 {- -> +} component * component
-        finish_row: more was taken    | rest {> -> <} 0.0 ? rest : 0.0
-        finish_row: share of the norm | (part {* -> +} part) <= least
-        finish_row: lost              | * part) {<= -> >} least
-        finish_row: zero norm         | norm[k] {== -> !=} 0.0 ? 0.0 : below
+        finish_row: sign              | row[(first + i) * lda] {- -> +} t[first + i] * head
+        finish_row: what is left      | | one), rest = 1.0 {- -> +} component * component
+        finish_row: more was taken    | (rest {> -> <} zero, rest, zero)
+        finish_row: share of the norm | (part {* -> +} part) <= broadcast(least)
+        finish_row: lost              | * part) {<= -> >} broadcast(least)
+        finish_row: zero norm         | const mask none = norm {== -> !=} zero, one
+        norm_below: what is left      | rest = 1.0 {- -> +} component * component; below
+        norm_below: more was taken    | rest {> -> <} 0.0 ? rest : 0.0
+        norm_below: share of the norm | (part {* -> +} part) <= least ?
+        norm_below: lost              | * part) {<= -> >} least ?
+        norm_below: zero norm         | if (norm {== -> !=} 0.0) return 0.0;
         finish_row: next columns      | first += {BLOCK_COLUMNS -> BLOCK_COLUMNS + 1}) {
         reflect: divided in blocks    | pass.divisor = {0.0 -> step->divisor}; /* divided by now */
         """,
@@ -87,10 +92,10 @@ CHANGES = {
         difference: sign              | (plus[i] {- -> +} base[i]) / step;
         """,
     ("qrsolv", KERNELS): """
-        rotate: sign of a row         | store(rows + b * ld + i, {- -> +}s * x + c * y);
+        rotate: sign of a row         | store(rows + b * ld + i, c * y {- -> +} s * x);
         rotate: sign of the column    | x = c * x {+ -> -} s * y;
         rotate: what remains          | for (; i < {n -> n - 1}; i++) for (ptrdiff_t b = 0
-        rotate: row that remains      | rows[b * ld + i] = {- -> +}sine[b] * x
+        rotate: row that remains      | rows[b * ld + i] = cosine[b] * y {- -> +} sine[b] * x
         rotate: sign of what remains  | column[i] = cosine[b] * x {+ -> -} sine[b] * y;
         """,
     ("qrsolv", CORE.format("qrsolv")): """
@@ -218,8 +223,7 @@ CHANGES = {
         sign in a sweep               | x[k][i] = value = value {- -> +} t[k] * v[i];
         columns of a sweep            | count = (qr->n - j - {1 -> 2}) % MOST_SWEPT + 1;
         row of R                      | = qr->column[k][j] {- -> +} qr->multiplier[k]
-        norm to be recomputed         | qr->excluded |= {inexact -> inexact ^ inexact} & (norm
-        norm of zero                  | qr->excluded |= inexact & (norm {!= -> ==} zero)
+        norm to be recomputed         | qr->excluded |= {inexact -> inexact ^ inexact};
         permutation                   | (int)qr->original[k][lane] + {1 -> 0};
         """,
     ("levenberg_marquardt", CORE.format("qrfac")): """
