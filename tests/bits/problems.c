@@ -1,5 +1,5 @@
 /* Moré, Garbow and Hillstrom, ACM Transactions on Mathematical Software 7 (1981) 17-41: the
- * problems that need no exponentials and angles, and Broyden's tridiagonal function, a larger one. */
+ * problems without exponentials and angles, and a larger one, Broyden's tridiagonal function. */
 #include "bits.h"
 
 #include <math.h>
