@@ -9,12 +9,12 @@
  * - ipvt counts from 1, as in MINPACK: column j of A P is column ipvt[j] - 1 of A.
  * - All arrays are the caller's, scratch included, and none is kept. Nothing is taken from the
  *   heap, and at most 36 kB from the stack: leastsq_qrfac goes a slower way beyond n = 3840, and
- *   leastsq_qrsolv and its callers take fewer rows at a time from n = 480 on. Arrays of one call
+ *   leastsq_qrsolv and its callers take fewer rows at a time beyond n = 480. Arrays of one call
  *   must not overlap, and are aligned for their types; x86-64 takes any address.
  * - The floating-point environment is the caller's and stays as it is. Where it rounds up or down,
  *   Q^T fvec and with it a solve are not to the bit MINPACK's; everything else is, in any mode.
- *   Invalid operations and divisions by zero are flagged, or trapped, only where they are in
- *   MINPACK; overflow and underflow may be where the result has none.
+ *   With finite input, invalid operations and divisions by zero are flagged, or trapped, only where
+ *   they are in MINPACK; overflow and underflow may be where the result has none.
  * - The only global state is the instruction set, chosen once: functions may run concurrently, in
  *   threads or nested in callbacks, as long as they do not share arrays.
  * - Only the arguments marked (tested) are checked; all others are trusted.
