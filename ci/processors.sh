@@ -45,19 +45,21 @@ link() {
 }
 
 # Runs the program with the core in $work/$1, by a command; the hashes go to $work/$2.txt.
-hash() { "${@:3}" "$work/$1/bits" >"$work/$2.txt"; }
+run() { "${@:3}" "$work/$1/bits" >"$work/$2.txt" || die "the program failed: $2"; }
+
+number() { wc -l <"$work/$1.txt"; }
 
 # Prints the hashes of $1 that this machine does not have.
 differing() { grep -vxFf "$work/machine.txt" "$work/$1.txt" || true; }
 
-# Reports whether the hashes of $1 are this machine's.
+# Reports whether the hashes of $1 are this machine's; there must be as many, or $2.
 compare() {
     local others
     others=$(differing "$1")
-    if [[ -z $others ]]; then
-        printf '%-24s %3d hashes, all the same %5d s\n' "$1" "$(wc -l <"$work/$1.txt")" "$SECONDS"
+    if [[ -z $others ]] && (($(number "$1") == ${2:-$(number machine)})); then
+        printf '%-24s %3d hashes, all the same %5d s\n' "$1" "$(number "$1")" "$SECONDS"
     else
-        printf '%-24s FAIL, other hashes:\n%s\n' "$1" "$others"
+        printf '%-24s FAIL: %d hashes, others:\n%s\n' "$1" "$(number "$1")" "$others"
         failures=$((failures + 1))
     fi
     SECONDS=0
@@ -68,17 +70,17 @@ compare_here() {
     local set
     build_core . here
     link here gcc
-    hash here machine env -u LEASTSQ_SIMD
-    printf '%-24s %3d hashes\n' "this machine, $(uname -m)" "$(wc -l <"$work/machine.txt")"
+    run here machine env -u LEASTSQ_SIMD
+    printf '%-24s %3d hashes\n' "this machine, $(uname -m)" "$(number machine)"
     for set in baseline avx2 avx512; do
         [[ $(LEASTSQ_SIMD=$set "$work/here/bits" set) == "$set" ]] || continue
-        hash here "$set" env LEASTSQ_SIMD="$set"
+        run here "$set" env LEASTSQ_SIMD="$set"
         compare "$set"
     done
     build_core . original -Dminpack=system
     link original gcc -DORIGINAL -lminpack
-    hash original original env
-    compare original
+    run original original env
+    compare original 22
 }
 
 # The core of the sources in a directory on a processor; the hashes get a name.
@@ -87,7 +89,7 @@ run_on() {
     cross_file "$2" >"$work/$name.ini"
     build_core "$1" "$name" --cross-file "$work/$name.ini"
     link "$name" "$(triplet "$2")-gcc" -static
-    hash "$name" "$name" "qemu-$2"
+    run "$name" "$name" "qemu-$2"
 }
 
 # Would another order of rounding be found out? With fused multiply-adds most hashes must differ.
