@@ -3,7 +3,7 @@
     python ci/sanitize/every_way.py LIBRARY
 
 LIBRARY is tests/decay.c, compiled. ci/sanitize.sh runs this under valgrind, for which the tests are
-too long. Every byte of every result goes through a checksum, so that one which was never written is
+too long. Every byte of every result goes through a checksum: to valgrind one that was never set is
 an uninitialised value in an index.
 """
 
@@ -51,7 +51,7 @@ def slopes(p: Array, y: Array) -> Array:
 
 
 def columns(p: Array, y: Array) -> Array:
-    """The same by columns, (N, M)."""
+    """Return the Jacobian by columns, (N, M)."""
     return slopes(p, y).T.copy()
 
 
@@ -62,7 +62,7 @@ def model(t: Array, *p: float) -> Array:
 
 
 def building_blocks(rng: np.random.Generator) -> Iterator[Any]:
-    """QR, least squares, the parameter and the covariance, at sizes around those of vectors."""
+    """Yield QR factors, solutions and covariances of sizes around those of vectors."""
     for m, n in SHAPES:
         a = rng.standard_normal((m, n)) * 10.0 ** rng.integers(-3, 3, n)
         a[:, -1] = a[:, 0]
@@ -78,7 +78,7 @@ def building_blocks(rng: np.random.Generator) -> Iterator[Any]:
 
 
 def solves(data: Array) -> Iterator[Any]:
-    """One fit in every mode of `leastsq`, `curve_fit` and `LevenbergMarquardt`."""
+    """Yield a fit in every mode of `leastsq`, `curve_fit` and `LevenbergMarquardt`."""
     y = data[0]
     for options in (
         {}, {"Dfun": slopes}, {"Dfun": columns, "col_deriv": True}, {"diag": [1.0, 2.0, 3.0]},
@@ -101,16 +101,17 @@ def solves(data: Array) -> Iterator[Any]:
 
 
 def batches(data: Array, library: ctypes.CDLL, rng: np.random.Generator) -> Iterator[Any]:
-    """Several fits together, by Python, vectorized and compiled, with lanes full and not."""
+    """Yield fits by Python, vectorized and compiled functions, with lanes full and not."""
     weights = rng.integers(0, 3, data.shape).astype(float)
     spoiled = np.where(rng.random(data.shape) < 0.02, np.nan, data)
     compiled = CompiledResidual(library.decay, T.size)
     both = CompiledResidual(library.decay_and_slopes, T.size, jacobian=True)
-    for options in (
+    kinds: list[dict[str, Any]] = [
         {}, {"weights": weights}, {"Dfun": slopes}, {"cov": False, "maxfev": 9},
         {"data": spoiled, "nan_policy": "omit"}, {"data": spoiled},
-    ):  # fmt: skip
-        options = {"data": data} | options
+    ]  # fmt: skip
+    for kind in kinds:
+        options = {"data": data} | kind
         yield leastsq_many(decay, START, **options)
         yield leastsq_many(decay, START, vectorized=True, **options)
         if "Dfun" not in options:
@@ -120,12 +121,13 @@ def batches(data: Array, library: ctypes.CDLL, rng: np.random.Generator) -> Iter
         a, y = rng.standard_normal((9, m, n)), rng.standard_normal((9, m))
 
         def linear(p: Array, a: Array, y: Array) -> Array:
-            return sum(a[..., j] * p[j] for j in range(len(p))) - y  # type: ignore[return-value]
+            residuals: Array = sum(a[..., j] * p[j] for j in range(len(p))) - y
+            return residuals
 
         yield leastsq_many(linear, np.ones(n), data=(a, y), vectorized=True, maxfev=2 * n + 4)
 
 
-def checksum(value: Any) -> int:
+def checksum(value: Any) -> int:  # noqa: ANN401  (anything that a function returns)
     """Return a checksum of all the bytes of all arrays."""
     if isinstance(value, dict):
         return checksum(list(value.values()))
