@@ -8,8 +8,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +41,11 @@ DEFAULT = ""  # the library chooses the instruction set itself
 
 @dataclass(frozen=True)
 class Routine:
-    """A QR routine, and the copy of our library whose time_qr measures it."""
+    """A QR routine; the instruction set is that of ours."""
 
-    library: ctypes.CDLL
     convention: int
     address: ctypes.c_void_p
+    simd: str = DEFAULT
 
 
 class Workspace:
@@ -69,7 +67,10 @@ class Workspace:
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
 
         def timer(calls: int) -> float:
-            seconds: float = routine.library.time_qr(
+            library = _library()
+            if library.leastsq_select_set(routine.simd.encode() or None) != 0:
+                raise RuntimeError(f"this machine has no {routine.simd} kernels")
+            seconds: float = library.time_qr(
                 routine.address, routine.convention, m, n, *pointers, self.work.size, calls
             )
             return seconds
@@ -140,7 +141,7 @@ def _race(
 
 @functools.cache
 def _ours(simd: str) -> Routine:
-    return Routine(_library(simd), BY_VALUE, ctypes.c_void_p(None))
+    return Routine(BY_VALUE, ctypes.c_void_p(None), simd)
 
 
 @functools.cache
@@ -152,7 +153,7 @@ def _peers() -> dict[str, Routine]:
             library = ctypes.CDLL(path)
             symbol, convention = ENTRIES[peer]
             address = ctypes.cast(library[symbol], ctypes.c_void_p)
-            found[peer] = Routine(_library(DEFAULT), convention, address)
+            found[peer] = Routine(convention, address)
     return found
 
 
@@ -163,21 +164,17 @@ def _dgeqp3() -> Routine:
     name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     address = ctypes.c_void_p(pointer(capsule, name(capsule)))
-    return Routine(_library(DEFAULT), LAPACK, address)
+    return Routine(LAPACK, address)
 
 
 @functools.cache
-def _library(simd: str) -> ctypes.CDLL:
-    """Load another copy of our library: each chooses its instruction set at its first use."""
-    with tempfile.TemporaryDirectory() as folder, _environment("LEASTSQ_SIMD", simd):
-        path = Path(folder, f"leastsq-{simd}.so")
+def _library() -> ctypes.CDLL:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "qr.so")
         path.write_bytes(shared_object("qr.c"))
         library = ctypes.CDLL(str(path))
-        library.time_qr.restype = ctypes.c_double
-        library.leastsq_simd.restype = ctypes.c_char_p
-        used = library.leastsq_simd()  # the first use, which reads LEASTSQ_SIMD
-    if simd and used != simd.encode():
-        raise RuntimeError(f"asked for the {simd} kernels, the library uses {used!r}")
+    library.time_qr.restype = ctypes.c_double
+    library.leastsq_select_set.argtypes = [ctypes.c_char_p]
     return library
 
 
@@ -194,18 +191,3 @@ def shared_object(name: str) -> bytes:
         ]  # fmt: skip
         subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603  (the user's compiler)
         return target.read_bytes()
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """Set a variable for a while, unless the value is empty."""
-    before = os.environ.get(name)
-    if value:
-        os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = before
