@@ -203,7 +203,9 @@ parts=("$@")
 for part in "${parts[@]}"; do
     [[ $part =~ ^(asan|suite|valgrind|fcheck)$ ]] || die "no part $part"
 done
-require "${TEST_PACKAGES[@]}" valgrind
+packages=("${TEST_PACKAGES[@]}")
+[[ " ${parts[*]} " != *" valgrind "* ]] || packages+=(valgrind)
+require "${packages[@]}"
 version=$(python_version)
 mkdir -p build
 for part in "${parts[@]}"; do
