@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced, after common.sh, by the scripts whose work has parts: each has a log, which is shown as it
-# grows, and a line in the summary.
+# Sourced, after common.sh, by the scripts whose work has parts: each has a log, which is shown as
+# it grows, and a line in the summary.
 
 # Job control: without it background jobs ignore SIGINT, which some tests raise.
 set -m
