@@ -64,12 +64,17 @@ class Processes:
     """Processes, for Python functions of one point.
 
     Tasks are pickled here: an executor whose processes are killed while pickling fails in its own
-    thread can deadlock (Python 3.12).
+    thread can deadlock (Python 3.12). Processes are started and ended in a thread of their own:
+    interrupts are the main thread's, and one would lose a process that is just starting, or, the
+    second one, those that are still to be ended.
     """
 
     def __init__(self, count: int) -> None:
-        limit = 61 if sys.platform == "win32" else count  # that of Windows
-        self.executor = ProcessPoolExecutor(min(count, limit), _context(), _initialize)
+        limit = min(count, 61) if sys.platform == "win32" else count  # that of Windows
+        self.keeper = ThreadPoolExecutor(1, "leastsq_many")
+        self.executor = self.keeper.submit(
+            ProcessPoolExecutor, limit, _context(), _initialize
+        ).result()
 
     def __enter__(self) -> Self:
         return self
@@ -82,17 +87,26 @@ class Processes:
                 "A process of leastsq_many has ended: it was killed, or the program does not stand "
                 'under `if __name__ == "__main__":`.'
             )
-        if kind is not None:
-            self.stop()
-        self.executor.shutdown(cancel_futures=True)
+        ended = self.keeper.submit(self._end, kind is not None)
+        self.keeper.shutdown(wait=False)
+        ended.result()
 
     def submit(self, task: Task) -> Future[TaskResult]:
-        return self.executor.submit(_fit_pickled, pickle.dumps(task, pickle.HIGHEST_PROTOCOL))
+        pickled = pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
+        return self.keeper.submit(self.executor.submit, _fit_pickled, pickled).result()
 
     def done(self, task: Task) -> int:
         return 0
 
     def stop(self) -> None:
+        self.keeper.submit(self._kill).result()
+
+    def _end(self, at_once: bool) -> None:
+        if at_once:
+            self._kill()
+        self.executor.shutdown(cancel_futures=True)
+
+    def _kill(self) -> None:
         inner: Any = self.executor
         for process in list((inner._processes or {}).values()):
             process.kill()
