@@ -42,7 +42,8 @@ class Rows:
 
     def many(self, problems: Index) -> npt.NDArray[Any]:
         """Return the rows of several problems, read-only, or the one that all of them share."""
-        rows = self.array if self.shared else self.array.take(self._indices(problems), axis=0)
+        # A view of a shared row: func may give what it gets another shape.
+        rows = self.array[:] if self.shared else self.array.take(self._indices(problems), axis=0)
         if rows.ndim == 1:  # one number for each problem
             rows = rows[:, None]
         rows.flags.writeable = False
@@ -115,16 +116,17 @@ class Problems:
             raise ValueError(
                 f"x0 of shape {starts.shape} is one problem: give it a batch axis, or data with one"
             )
+        self.shapes = {f"data[{i}]": tuple(datum.shape) for i, datum in enumerate(self.data)}
+        """Those of data, and of weights with batch axes, from now on."""
+        if self.weights is not None and len(self.weights.shape) > 1:
+            self.shapes["weights"] = tuple(self.weights.shape)
         self.shape = self._broadcast(axes)
         self.count = math.prod(self.shape)
         self.bytes_each, self.bytes_shared = self._bytes(axes)
 
     def _broadcast(self, axes: int) -> tuple[int, ...]:
         """Return the shape of the batch."""
-        shapes = [("x0", self.starts.shape)]
-        shapes += [(f"data[{i}]", tuple(datum.shape)) for i, datum in enumerate(self.data)]
-        if self.weights is not None and len(self.weights.shape) > 1:
-            shapes.append(("weights", self.weights.shape))
+        shapes = [("x0", self.starts.shape), *self.shapes.items()]
         try:
             if any(len(shape) < axes for _, shape in shapes):
                 raise ValueError
@@ -168,8 +170,8 @@ class Problems:
                 weights = weights.reshape((1,) * len(box) + weights.shape)
             yield Tile(
                 flat.ravel(),
-                None if weights is None else self._rows(weights, box),
-                tuple(self._rows(datum, box) for datum in self.data),
+                None if weights is None else self._rows("weights", weights, box),
+                tuple(self._rows(f"data[{i}]", datum, box) for i, datum in enumerate(self.data)),
             )
 
     def _tile_sizes(self) -> list[int]:
@@ -187,14 +189,20 @@ class Problems:
             sizes[axis] = max(1, min(self.shape[axis], grown))
         return sizes
 
-    def _rows(self, array: Any, box: list[tuple[int, int]]) -> Rows:  # noqa: ANN401
+    def _rows(self, name: str, array: Any, box: list[tuple[int, int]]) -> Rows:  # noqa: ANN401
         """Read an array's part of a tile."""
         axes = len(box)
+        shape = self.shapes.get(name, array.shape)
         part = tuple(
             slice(0, 1) if length == 1 else slice(*edge)
-            for length, edge in zip(array.shape[:axes], box, strict=True)
+            for length, edge in zip(shape[:axes], box, strict=True)
         )
         values = np.asarray(array[part])
+        wanted = *(edge.stop - edge.start for edge in part), *shape[axes:]
+        if values.shape != wanted:  # compiled code would read past its end
+            raise ValueError(
+                f"{name} has the shape {shape}, but a part of it has {values.shape}, not {wanted}"
+            )
         native = values.dtype if values.dtype.isnative else values.dtype.newbyteorder("=")
         values = np.ascontiguousarray(values, native)
         batch = values.shape[:axes]
