@@ -17,6 +17,8 @@ from leastsq._many_run import (
     Results,
     Run,
     StopRun,
+    dump_error,
+    load_error,
 )
 from leastsq._outcome import STOPPED
 from leastsq._problems import Problems, Tile
@@ -90,6 +92,14 @@ class TaskResult:
     errors: dict[int | tuple[int, ...], Exception]
     stopped: bool
     """Whether it was stopped before its end."""
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        errors = {place: dump_error(error) for place, error in self.errors.items()}
+        return self.first, self.part, errors, self.stopped
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.first, self.part, errors, self.stopped = state
+        self.errors = {place: load_error(*dumped) for place, dumped in errors.items()}
 
 
 class Fits:
@@ -182,7 +192,9 @@ class Fits:
 
 def _strides(arg: Any) -> Any:  # noqa: ANN401  (anything)
     """Return the strides of an array; for a tuple, those of its items; None for others."""
-    return tuple(map(_strides, arg)) if isinstance(arg, tuple) else getattr(arg, "strides", None)
+    if isinstance(arg, tuple):
+        return tuple(map(_strides, arg))
+    return arg.strides if isinstance(arg, np.ndarray) else None
 
 
 def private_copy(arg: Any, strides: Any = None) -> Any:  # noqa: ANN401  (anything)
@@ -191,9 +203,9 @@ def private_copy(arg: Any, strides: Any = None) -> Any:  # noqa: ANN401  (anythi
     The items of a tuple are copied likewise. With other strides BLAS could take another path, to
     other bits.
     """
-    if type(arg) is tuple or hasattr(arg, "_make"):  # _make: a named tuple
-        copies = map(private_copy, arg, repeat(None) if strides is None else strides)
-        return tuple(copies) if type(arg) is tuple else arg._make(copies)
+    make = tuple if type(arg) is tuple else getattr(arg, "_make", None)  # of a named tuple
+    if isinstance(arg, tuple) and make is not None:
+        return make(map(private_copy, arg, repeat(None) if strides is None else strides))
     if not isinstance(arg, np.ndarray) or not arg.flags.writeable:
         return arg
     if type(arg) is not np.ndarray or arg.dtype.hasobject or arg.size == 0:

@@ -9,7 +9,7 @@ import copy
 import pickle
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from leastsq._problems import Index, Tile
 
 __all__ = [
     "MAX_ERRORS", "WEIGHTS_PER_READ", "Options", "RefusedNanError", "Report", "Results", "Run",
-    "StopRun",
+    "StopRun", "dump_error", "load_error",
 ]  # fmt: skip
 
 Report = Callable[[int], None]
@@ -244,6 +244,28 @@ class RefusedNanError(ValueError):
     """A residual at x0 has a NaN, and nan_policy is "raise"."""
 
 
+def dump_error(error: Exception) -> tuple[bytes | None, RuntimeError]:
+    """Return an error that was kept in a form that other processes can read, whatever it is."""
+    pickled = None
+    with contextlib.suppress(Exception):
+        pickled = pickle.dumps(error)
+    *_, text = error.__notes__
+    summary = traceback.TracebackException(type(error), error, None)
+    summary.__notes__ = error.__notes__[:-1]
+    return pickled, _plain(summary.format_exception_only(), text)
+
+
+def load_error(pickled: bytes | None, plain: RuntimeError) -> Exception:
+    """Return the error, or a RuntimeError with its text where it cannot be loaded."""
+    with contextlib.suppress(Exception):
+        error = pickle.loads(pickled or b"")  # noqa: S301  (pickled by dump_error)
+        if isinstance(error, Exception):
+            if not hasattr(error, "__notes__"):  # a __reduce__ of its own
+                error.add_note(plain.__notes__[0])
+            return error
+    return plain
+
+
 def _picklable_copy(error: Exception) -> Exception:
     """Return a copy of an exception, its traceback a note; if it cannot be pickled RuntimeError."""
     text = f"{type(error).__name__}, whose text cannot be had"  # its __str__ may raise
@@ -254,9 +276,14 @@ def _picklable_copy(error: Exception) -> Exception:
         if type(copied) is type(error):
             copied.add_note(text)
             return copied
-    lines = traceback.format_exception_only(type(error), None)
+    lines: Iterable[str] = traceback.format_exception_only(type(error), None)
     with contextlib.suppress(Exception):
         lines = traceback.format_exception_only(error)
+    return _plain(lines, text)
+
+
+def _plain(lines: Iterable[str], text: str) -> RuntimeError:
+    """Return a RuntimeError with a message in lines, and a note."""
     plain = RuntimeError("".join(lines).strip())
     plain.add_note(text)
     return plain
