@@ -147,11 +147,13 @@ class Vectorized(PythonRun):
         alone = group.subset(slice(i, i + 1))
         try:
             if known_fvec is not None and alone.problems[0] == 0:
-                row = known_fvec
+                row = known_fvec[None]
             else:
                 row = np.asarray(self._call(alone, Request.RESIDUAL, -1))
         except Exception:  # the next call is checked instead
             return
+        if row.shape != (1, self.m) or not np.can_cast(row.dtype, np.float64):
+            return  # an error of that problem, which its own call will tell
         arrays = [row, alone.points(-1), *(part for part in alone.rows if part.dtype.kind == "f")]
         scale = max(float(np.abs(part[np.isfinite(part)]).max(initial=0.0)) for part in arrays)
         eps = np.finfo(rows.dtype if rows.dtype.kind == "f" else np.float64).eps

@@ -1,5 +1,6 @@
 """Runs that call Python functions for the slots of a batch."""
 
+import contextlib
 import copy
 import functools
 from abc import abstractmethod
@@ -62,11 +63,12 @@ class PythonRun(Run):
         """Return a run that calls check_stop before every call of a user's function."""
 
         def watch(function: Residual) -> Residual:
-            @functools.wraps(function)
             def called(*args: Any) -> npt.ArrayLike:
                 check_stop()
                 return function(*args)
 
+            with contextlib.suppress(Exception):  # a callable may have a __name__ that is no text
+                functools.update_wrapper(called, function)
             return called
 
         run, options = copy.copy(self), self.options
@@ -77,8 +79,10 @@ class PythonRun(Run):
     def _begin_with_known(self, batch: object, tile: Tile, fvec: Vector) -> int:
         """Use the residual from which m was determined, so that it is evaluated once."""
         self.known_fvec = None
-        ((_, slots, _),) = _minpack.batch_requests(batch)
-        self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
+        requests = _minpack.batch_requests(batch)
+        if requests and requests[0][2][0] == 0:  # not if that call has made its weights invalid
+            slots = requests[0][1]
+            self.refuse_nan(tile, _minpack.batch_put(batch, slots[:1], -1, fvec[None]))
         return _minpack.batch_advance(batch)
 
     def _finish(self, batch: object, tile: Tile, slot: int, problem: int) -> None:
