@@ -56,6 +56,27 @@ def product(p: Array, y: Array, matrix: Array) -> Array:
     return matrix @ p - y
 
 
+def load_in(pid: int, text: str) -> Exception:
+    """Load an exception, in one process only."""
+    if os.getpid() != pid:
+        raise ImportError("not here")
+    return UnloadableError(text)
+
+
+class UnloadableError(Exception):
+    """An exception that can be unpickled in its own process only."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return load_in, (os.getpid(), str(self))
+
+
+def unloadable_decay(p: Array, y: Array, k: Array) -> Array:
+    """Residuals of a decay; every 50th problem raises what other processes cannot load."""
+    if k % 50 == 7:
+        raise UnloadableError(str(k))
+    return decay(p, y)
+
+
 class SlowToPickle:
     """An argument whose second pickling times out."""
 
