@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,3 +79,18 @@ def state(solve: Solve) -> tuple:
     """Return every attribute of a solve."""
     shown = (solve.ask(), solve.request, solve.x, solve.fvec, solve.nfev, solve.njev, solve.nit)
     return (*bits([item if item is not None else np.nan for item in shown]), solve.ier)
+
+
+def restored(damaged: object) -> LevenbergMarquardt:
+    solve = object.__new__(LevenbergMarquardt)
+    solve.__setstate__(damaged)
+    return solve
+
+
+def mended(damaged: dict[str, Any]) -> dict[str, Any]:
+    """Return the state with its checksum recomputed."""
+    checksum = zlib.crc32(repr((damaged["maxfev"], damaged["analytic"])).encode())
+    for name in ("block", "tolerances", "factors"):
+        if damaged[name] is not None:
+            checksum = zlib.crc32(damaged[name].tobytes(), checksum)
+    return damaged | {"checksum": checksum}

@@ -3,8 +3,8 @@
     python tests/attacks.py --seed 3 --count 5000
 
 A case is a way to fit (MANY, ONE), an act (hostile.py), the problem that it befalls, the call from
-which on, and whether func or Dfun does it. What must hold: an exception arrives as itself or in errors,
-all other fits have the bits of a run without the act, nothing is left behind, the next run works.
+which on, and whether func or Dfun does it. What must hold: an exception arrives as itself or in
+errors, other fits have the bits of a run without the act, nothing is left, the next run works.
 """
 
 from __future__ import annotations

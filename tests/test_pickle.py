@@ -5,13 +5,23 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from asking import answer, asked, asks, at, each_kind, quiet_result, state, wanted
+from asking import (
+    answer,
+    asked,
+    asks,
+    at,
+    each_kind,
+    mended,
+    quiet_result,
+    restored,
+    state,
+    wanted,
+)
 from mgh import RUNS
 from reference import assert_same
 from support import decay, run_python
@@ -120,12 +130,6 @@ def test_a_pickle_is_plain() -> None:
 # Damaged states. Every part of the state is changed, with the old checksum and with a correct one.
 
 
-def restored(damaged: object) -> LevenbergMarquardt:
-    solve = object.__new__(LevenbergMarquardt)
-    solve.__setstate__(damaged)
-    return solve
-
-
 def in_parts() -> LevenbergMarquardt:
     """Return a solve that uses every part of the state."""
     solve = at("trial")
@@ -133,15 +137,6 @@ def in_parts() -> LevenbergMarquardt:
         solve.tell(solve.ask(), [decay(solve.ask()[0])])
     solve.tell(solve.ask()[:1], [decay(solve.ask()[0])])
     return solve
-
-
-def mended(damaged: dict[str, Any]) -> dict[str, Any]:
-    """Return the state with its checksum recomputed."""
-    checksum = zlib.crc32(repr((damaged["maxfev"], damaged["analytic"])).encode())
-    for name in ("block", "tolerances", "factors"):
-        if damaged[name] is not None:
-            checksum = zlib.crc32(damaged[name].tobytes(), checksum)
-    return damaged | {"checksum": checksum}
 
 
 def test_a_mended_state_is_taken() -> None:
