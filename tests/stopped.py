@@ -58,10 +58,17 @@ def descendants() -> set[int]:
     return found - {forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid}
 
 
+RAISED: list[list[str]] = []
+"""Where interrupts have been raised, from the innermost function on."""
+
+
 def raise_inside(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt if leastsq_many is running; a handler."""
+    names = []
     while frame is not None:
+        names.append(frame.f_code.co_qualname)
         if frame.f_code is leastsq_many.__code__:
+            RAISED.append(names)
             raise KeyboardInterrupt
         frame = frame.f_back
 
@@ -89,6 +96,7 @@ def interrupt(rng: random.Random, mode: str) -> None:
     after = rng.choice([0.02, 0.2, 1.0]) * rng.random()
     gaps = [0.0] if rng.random() < 0.5 else [rng.random() * 0.02, 0.0]
     sent: list[float] = []
+    RAISED.clear()
 
     def send() -> None:
         time.sleep(after)
@@ -103,7 +111,7 @@ def interrupt(rng: random.Random, mode: str) -> None:
     except KeyboardInterrupt:
         assert time.monotonic() - sent[0] < SECONDS
     else:
-        assert not sent, "the interrupt is lost"
+        assert not RAISED, f"an interrupt is lost: {RAISED}"
     finally:
         thread.join()
     check_after(options)
