@@ -128,7 +128,7 @@ CHANGES = {
         memory of arguments           | {Py_XDECREF(compiled->owners); -> (void)compiled->owners;}
         """,
     ("attacks_pickles", PACKAGE.format("_ask.c")): """
-        factors that are missing      | sound = {leastsq_is_partly_given(&view) == -> 1 ||} (factors
+        blocks that are unsound       | sound = {leastsq_block_is_sound(solve->block, size) -> 1};
         """,
     ("attacks_processes", PACKAGE.format("_many_pools.py")): """
         processes go on               | values()): {process.kill() -> pass}
