@@ -25,7 +25,9 @@ from environment import (
     Environment,
     Mode,
 )
-from fuzz import from_one, original, wild
+from fuzzing.blocks import from_one
+from fuzzing.numbers import wild
+from fuzzing.peers import original
 from programs import build, config, run
 from random_problems import Problem
 from reference import (
