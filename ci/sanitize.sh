@@ -32,10 +32,10 @@ other_test_files() { printf '%s\n' tests/test_*.py | grep -vxF -f <(test_files "
 install_with_tools() {
     say "build leastsq for $1"
     make_venv "$1"
-    quietly "$venv/bin/python" -m pip install meson-python meson ninja "numpy >= 2.1" "${@:2}"
-    quietly "$venv/bin/python" -m pip install --no-build-isolation \
-        -Cbuild-dir="build/$1-$version" -Csetup-args=-Ddebug=true .  # rebuilds what has changed
     export PATH=$PWD/$venv/bin:$PATH CI=true
+    quietly python -m pip install meson-python meson ninja "numpy >= 2.1" "${@:2}"
+    quietly python -m pip install --no-build-isolation \
+        -Cbuild-dir="build/$1-$version" -Csetup-args=-Ddebug=true .  # rebuilds what has changed
 }
 
 # Compiles with the command in $1.
