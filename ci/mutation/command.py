@@ -1,7 +1,8 @@
 """Answers which small changes to the core the unit tests of the changed routine would miss.
 
-    python ci/mutate.py                    all changes, about ten minutes
+    python ci/mutate.py                    all changes, about half an hour
     python ci/mutate.py --only "lmpar: "   those whose names contain that
+    python ci/mutate.py --only test_soak   those that this test file must notice
     python ci/mutate.py --check            only whether each change still has its place
 
 Each change replaces one token in a copy of the checkout, which is rebuilt, and the test file of the
@@ -27,7 +28,11 @@ __all__ = ["main"]
 def main() -> None:
     """Make the changes asked for, one at a time, and show what noticed each."""
     options = _options()
-    mutations = [mutation for mutation in find_all() if options.only in mutation.name]
+    mutations = [
+        mutation
+        for mutation in find_all()
+        if options.only in mutation.name or options.only == f"test_{mutation.test}"
+    ]
     if not mutations:
         sys.exit(f"no change has {options.only!r} in its name; see --list")
     if options.list:
@@ -58,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default="", metavar="NAME", help="those with NAME in their names")
+    parser.add_argument("--only", default="", metavar="NAME", help="those of a test or a name")
     parser.add_argument("--list", action="store_true", help="list the names of the changes")
     parser.add_argument("--check", action="store_true", help="look for the changes' places alone")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
