@@ -17,7 +17,7 @@ import pytest
 from asking import asks
 from decays import DATA, START, K, both, decay
 from elsewhere import killed_decay, nested_decay, slow_decay
-from engines import executor, loky, processes, processes_of_ours, threads
+from engines import assert_equal, dask, executor, loky, processes, processes_of_ours, threads
 from reference import assert_same
 from support import Array, interrupt
 
@@ -45,6 +45,17 @@ def test_a_worker_that_is_killed(
     assert processes() == []
     again = leastsq_many(killed_decay, START, data=data, args=args, workers=2)
     assert again.success.all()
+
+
+def test_a_worker_of_dask_that_is_killed(tmp_path: Path) -> None:
+    """The cluster starts another, and sends it the task: there is no hole."""
+    data, args = (DATA[:200], np.arange(200)), (tmp_path / "killed", os.getpid())
+    with dask() as workers:
+        got = leastsq_many(
+            killed_decay, START, data=data, args=args, chunksize=10, workers=workers
+        )
+    assert (tmp_path / "killed").exists()
+    assert_equal(got, leastsq_many(decay, START, data=DATA[:200]))
 
 
 @pytest.mark.parametrize("workers", [1, 2, map])
