@@ -148,7 +148,8 @@ def leastsq_many(
     An exception of func, or a negative value of a compiled one, ends that fit, with ier -1; the
     first hundred exceptions are in errors. Where a vectorized func raises, the problems of that
     call are evaluated again one by one to find out whose exception it is. KeyboardInterrupt
-    and SystemExit end the run.
+    and SystemExit end the run. A signal's handler is part of what it interrupts: one that is to
+    end the run, such as a time limit, must raise one of these and no Exception.
 
     References
     ----------
