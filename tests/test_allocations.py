@@ -18,8 +18,8 @@ from reference import bundled
 
 PROGRAMS = Path(__file__).parent / "native_api"
 FAILING_MALLOC = Path(__file__).with_name("failing_malloc.c")
-GROUPS = {"leastsq": 23, "curve_fit": 37, "minpack": 11, "asktell": 7, "many": 31, "pointer": 11}
-"""Every so many-th allocation fails; numba's take too long to compile here."""
+GROUPS = {"leastsq": 23, "curve_fit": 37, "minpack": 11, "asktell": 1, "many": 31, "pointer": 11}
+"""Every so many-th allocation fails; numba's functions take too long to compile here."""
 
 pytestmark = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="failing_malloc.c takes the place of glibc's malloc"
