@@ -1,4 +1,4 @@
-"""Fixtures shared by the comparisons with the original libraries."""
+"""Fixtures that several files share: libraries, ours and those that it is compared with."""
 
 import ctypes
 import os
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from programs import build_library
 from reference import CLibrary, Library, bundled, missing
 
 import leastsq
@@ -43,6 +44,18 @@ def native_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     command = [*compiler, "-shared", "-o", str(library), *whole, *system, "-lm"]
     subprocess.run(command, check=True)  # noqa: S603  (the compiler of whoever runs the tests)
     return ctypes.CDLL(str(library))
+
+
+@pytest.fixture(scope="session")
+def decay_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile decay.c."""
+    return build_library(tmp_path_factory.mktemp("decay"), Path(__file__).with_name("decay.c"))
+
+
+@pytest.fixture(scope="session")
+def c(decay_library: Path) -> ctypes.CDLL:
+    """Load the functions of decay.c."""
+    return ctypes.CDLL(str(decay_library))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from programs import build
+from programs import build_library
 from reference import Evaluate, FloatArray, Library
 
 INVALID, DIVISION_BY_ZERO = 1, 2
@@ -37,7 +37,7 @@ class Environment:
 
     def __init__(self, directory: Path) -> None:
         source = Path(__file__).parent / "native_api" / "environment.c"
-        self._library = ctypes.CDLL(str(build(directory, source, "-shared", "-fPIC", "-lm")))
+        self._library = ctypes.CDLL(str(build_library(directory, source)))
 
     @contextmanager
     def of(self, mode: Mode) -> Iterator[None]:

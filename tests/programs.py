@@ -66,3 +66,8 @@ def build(directory: Path, *words: str | Path) -> Path:
     program = directory / "program"
     run(*compiler, *STRICT, "-o", program, *words, cwd=directory)
     return program
+
+
+def build_library(directory: Path, source: Path) -> Path:
+    """Compile functions in C into a library for ctypes."""
+    return build(directory, source, "-O2", "-shared", "-fPIC", "-lm")

@@ -16,10 +16,8 @@ import argparse
 import contextlib
 import ctypes
 import gc
-import os
 import pickle
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -36,6 +34,7 @@ import numpy as np
 from allocations import outcome
 from calls import Attempt, Outcome, T, decay
 from calls_many import groups
+from programs import build_library
 
 from leastsq import CompiledResidual, LevenbergMarquardt, leastsq_many
 
@@ -57,15 +56,6 @@ class Kind(NamedTuple):
     prepare: Callable[[], Attempt]
     solves: int
     want: Outcome
-
-
-def compiled(directory: Path) -> ctypes.CDLL:
-    """Return decay.c, compiled there."""
-    library = directory / "decay.so"
-    compiler = os.environ.get("CC", "cc").split()
-    flags = ["-O2", "-ffp-contract=off", "-shared", "-fPIC", "-o", library]
-    subprocess.run([*compiler, *flags, C_SOURCE, "-lm"], check=True)  # noqa: S603
-    return ctypes.CDLL(str(library))
 
 
 def batches(c: ctypes.CDLL) -> dict[str, tuple[int, Callable[[], object]]]:
@@ -195,7 +185,8 @@ def soak(minutes: float, threads: int, only: str = "", with_numba: bool = True) 
     """Soak and print a summary; return what is wrong."""
     with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ends of fits, which outcomes have
-        run = Soak(kinds(compiled(Path(directory)), only, with_numba), threads)
+        c = ctypes.CDLL(str(build_library(Path(directory), C_SOURCE)))
+        run = Soak(kinds(c, only, with_numba), threads)
         run.run(60.0 * minutes)
     if run.different:
         return run.different[:5]

@@ -7,7 +7,6 @@ import gc
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 from asking import asks
 from decays import DATA, START, T
 from pointers import called_from_python
-from programs import need, run
 from reference import assert_same
 from support import Array
 
@@ -25,14 +23,6 @@ pytestmark = asks
 
 M = T.size
 STEPS = 150
-
-
-@pytest.fixture(scope="module")
-def c(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    need("cc")
-    path = tmp_path_factory.mktemp("attacks") / "decay.so"
-    run("cc", "-O2", "-shared", "-fPIC", "-o", path, Path(__file__).with_name("decay.c"), "-lm")
-    return ctypes.CDLL(str(path))
 
 
 class Sequence:

@@ -16,7 +16,6 @@ from asking import asks
 from decays import DATA, START, decay
 from elsewhere import slow_decay
 from engines import processes_of_ours
-from programs import need, run
 from reference import assert_same
 from support import run_python
 
@@ -70,13 +69,10 @@ assert run.is_alive()
 """
 
 
-def test_an_interpreter_that_ends_during_a_run(tmp_path: Path) -> None:
+def test_an_interpreter_that_ends_during_a_run(decay_library: Path) -> None:
     """The thread of the run is a daemon: nothing is printed, and the process does not crash."""
-    need("cc")
-    library = tmp_path / "decay.so"
-    run("cc", "-O2", "-shared", "-fPIC", "-o", library, TESTS / "decay.c", "-lm")
     kinds = [("compiled", 1), ("compiled", 2), ("vectorized", 1), ("vectorized", 2), ("plain", 1)]
-    ended = run_together({str(kind): ["-c", AT_EXIT, *kind, library] for kind in kinds})
+    ended = run_together({str(kind): ["-c", AT_EXIT, *kind, decay_library] for kind in kinds})
     assert set(ended.values()) == {("", 0)}, ended
 
 

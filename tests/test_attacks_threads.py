@@ -7,14 +7,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from asking import asks
 from decays import DATA, START, T, decay, slopes
-from programs import need, run
 from reference import assert_same
 from support import Array
 
@@ -24,14 +22,6 @@ pytestmark = asks
 
 RUNS = 5
 BAD = np.array([np.nan, np.inf, -1.0, 0.0, 1e308, 5e-324])
-
-
-@pytest.fixture(scope="module")
-def pointer(tmp_path_factory: pytest.TempPathFactory) -> CompiledResidual:
-    need("cc")
-    path = tmp_path_factory.mktemp("attacks") / "decay.so"
-    run("cc", "-O2", "-shared", "-fPIC", "-o", path, Path(__file__).with_name("decay.c"), "-lm")
-    return CompiledResidual(ctypes.CDLL(str(path)).decay, T.size)
 
 
 @contextmanager
@@ -71,9 +61,9 @@ MODES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("nan_policy", ["propagate", "omit"])
 @pytest.mark.parametrize("mode", MODES)
-def test_arrays_that_change(mode: str, nan_policy: str, pointer: CompiledResidual) -> None:
+def test_arrays_that_change(mode: str, nan_policy: str, c: ctypes.CDLL) -> None:
     """Every fit ends in one of the documented ways, and the next run is as if nothing had been."""
-    func: Any = pointer if "pointer" in mode else decay
+    func: Any = CompiledResidual(c.decay, T.size) if "pointer" in mode else decay
     count = 40 if "threads" not in mode and "vectorized" not in mode else 300
     data, starts = DATA[:count].copy(), np.tile(START, (count, 1))
     weights = np.ones_like(data)

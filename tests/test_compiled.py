@@ -16,7 +16,6 @@ import pytest
 from asking import asks
 from decays import DATA, START, T, check
 from pointers import BOTH, INT, POINTER, RESIDUAL, called_from_python, kinds
-from programs import STRICT, need, run
 from reference import assert_same
 from support import Array, interrupt
 
@@ -25,27 +24,12 @@ from leastsq import CompiledResidual, leastsq, leastsq_many
 pytestmark = asks
 
 M = T.size
-C_SOURCE = Path(__file__).with_name("decay.c")
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    need("cc")
-    path = tmp_path_factory.mktemp("compiled") / "decay.so"
-    flags = [flag for flag in STRICT if flag != "-Wpedantic"]
-    run("cc", *flags, "-O2", "-shared", "-fPIC", "-o", path, C_SOURCE, "-lm")
-    return path
-
-
-@pytest.fixture(scope="module")
-def c(library: Path) -> ctypes.CDLL:
-    return ctypes.CDLL(str(library))
-
-
-def test_every_kind_of_pointer(c: ctypes.CDLL, library: Path) -> None:
+def test_every_kind_of_pointer(c: ctypes.CDLL, decay_library: Path) -> None:
     want = leastsq(called_from_python(c.decay), START, (DATA[0],), full_output=True)
     some = leastsq_many(called_from_python(c.decay), START, data=DATA[:50])
-    for name, function in kinds(c, library).items():
+    for name, function in kinds(c, decay_library).items():
         got = leastsq(CompiledResidual(function, M, data=DATA[0]), START, full_output=True)
         assert_same(got, want, name)
         many = leastsq_many(CompiledResidual(function, M), START, data=DATA[:50])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from programs import need
 from reference import bundled
 from soak import soak
 
 
 @pytest.mark.skipif(not bundled(), reason="calls.py has calls that need the bundled core")
 def test_soak() -> None:
-    need("cc")
     assert not soak(minutes=0.07, threads=4, with_numba=False)

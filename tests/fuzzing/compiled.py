@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from pointers import BOTH, INT, NUMBERS, POINTER
-from programs import STRICT, need, run
+from programs import build_library
 from reference import FloatArray, bits
 
 from fuzzing.batch import Batch, Functions, draw
@@ -37,12 +37,8 @@ SOURCE = Path(__file__).with_name("models.c")
 @cache
 def library() -> ctypes.CDLL:
     """Compile the residuals of models.c."""
-    need("cc")
-    flags = [flag for flag in STRICT if flag != "-Wpedantic"]
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "models.so"
-        run("cc", *flags, "-O2", "-shared", "-fPIC", "-o", path, SOURCE, "-lm")
-        return ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(build_library(Path(directory), SOURCE)))
 
 
 class Called:
