@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from decays import DATA, START, T, decay, slopes
 from reference import assert_same
 from support import Array
 
-from leastsq import CompiledResidual, LevenbergMarquardt, leastsq_many
+from leastsq import CompiledResidual, leastsq_many
 
 pytestmark = asks
 
@@ -83,16 +83,3 @@ def test_arrays_that_change(mode: str, nan_policy: str, c: ctypes.CDLL) -> None:
         assert (np.isfinite(got.x).all(axis=1) | ~got.success).all()
     again = leastsq_many(func, starts, **options)
     assert_same((again.x, again.nfev, again.ssq), (want.x, want.nfev, want.ssq))
-
-
-def test_what_is_told_changes() -> None:
-    """LevenbergMarquardt has copies: only what is there during tell counts."""
-    solve = LevenbergMarquardt(START, T.size)
-    first: Callable[[Array], Array] = lambda p: decay(p, DATA[0])  # noqa: E731
-    while (points := solve.ask()) is not None:
-        values = np.array([first(point) for point in points])
-        solve.tell(points, values)
-        with written_to(points, values):
-            assert np.isfinite(solve.x).all()
-    want = leastsq_many(decay, START, data=DATA[:1])
-    assert_same(solve.x, want.x[0])
