@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import programs
 from calls import Case, Outcome
 from calls_many import groups
 from reference import bits
@@ -293,18 +294,12 @@ def child(group: str, only: str, every: int, log: int) -> None:
 
 def build(directory: Path) -> Path:
     """Compile failing_malloc.c, and the functions of decay.c with it."""
-    library = directory / "failing_malloc.so"
-    compiler = os.environ.get("CC", "cc").split()
-    flags = ["-O2", "-shared", "-fPIC", "-o", library]
-    subprocess.run([*compiler, *flags, *SOURCES, "-lm"], check=True)  # noqa: S603
-    return library
+    flags = ["-Wno-builtin-declaration-mismatch", "-O2", "-shared", "-fPIC", "-lm"]
+    return programs.build(directory, *SOURCES, *flags)
 
 
 def run(group: str, library: Path, only: str = "", every: int = 1) -> str:
-    """Sweep the calls of a group in a child process, and return what it prints.
-
-    What it says on stderr, and how it crashed, are faults as well.
-    """
+    """Sweep the calls of a group in a child process, and return what it prints."""
     environment = {"LD_PRELOAD": library, "PYTHONMALLOC": "malloc", "PYTHONFAULTHANDLER": "1"}
     with tempfile.TemporaryFile() as log:
         done = subprocess.run(  # noqa: S603
@@ -338,15 +333,17 @@ def main() -> NoReturn:
     if options.log is not None:
         child(options.group[0], options.only, options.every, options.log)
         sys.exit(0)
-    faults = 0
+    output = ""
     with tempfile.TemporaryDirectory() as directory:
         library = build(Path(directory))
         for group in options.group or groups(ctypes.CDLL(None)):
-            output = run(group, library, options.only, options.every)
-            print(output, end="", flush=True)
-            faults += output.count("FAULT")
-    print(f"{faults} faults")
-    sys.exit(faults > 0)
+            found = run(group, library, options.only, options.every)
+            print(found, end="", flush=True)
+            output += found
+    if not output:
+        sys.exit(f"no call has {options.only!r} in its name")
+    print(f"{output.count('FAULT')} faults")
+    sys.exit("FAULT" in output)
 
 
 if __name__ == "__main__":
