@@ -8,12 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from leastsq import (
-    IntermediateResult,
-    curve_fit,
-    leastsq,
-    minpack,
-)
+from leastsq import IntermediateResult, curve_fit, leastsq, minpack
 
 Array = npt.NDArray[Any]
 Outcome = tuple[Any, ...]
@@ -95,18 +90,13 @@ def called(function: Callable[..., object], *args: Any, **options: Any) -> Case:
     return Case(prepare)
 
 
-def replayed(function: Callable[..., Any], result: type = np.asarray) -> Replayed:
-    return Replayed(lambda *args: result(function(*args)))
-
-
 # One solve
 
 
 def solves() -> dict[str, Case]:
     def solve(func: Callable[..., Any] = decay, x0: Array = X0, **options: Any) -> Case:
-        for name in ("Dfun",):
-            if name in options:
-                options[name] = Replayed(options[name])
+        if "Dfun" in options:
+            options["Dfun"] = Replayed(options["Dfun"])
         return called(leastsq, Replayed(func), x0, **{"full_output": True} | options)
 
     def stop(x: Array) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from asking import asks
+from decays import both
 from reference import bundled
 from support import SAME_STEP, Array
 
@@ -191,7 +192,6 @@ CASES = {
 }  # fmt: skip
 
 each_case = pytest.mark.parametrize("name", CASES)
-both = pytest.mark.parametrize("vectorized", [False, True], ids=["one by one", "vectorized"])
 
 
 def solve(case: Case, **how: object) -> tuple[tuple, list[str]]:

@@ -13,15 +13,14 @@ INT_MAX, INT_MIN = 2**31 - 1, -(2**31)
 
 
 def test_empty(native_api: Library, original: Library) -> None:
-    none, no_order, qtb = np.empty(0), np.empty(0, np.intc), np.empty((0, 0), order="F")
+    none, no_order, r = np.empty(0), np.empty(0, np.intc), np.empty((0, 0), order="F")
     assert native_api.enorm(none) == 0.0
     for m, n in ((0, 0), (4, 0), (0, 3)):
         a = np.empty((m, n))
         assert_same(native_api.qrfac(a, True, 1), original.qrfac(a, True, 1))
-    assert_same(
-        native_api.qrsolv(qtb, no_order, none, none), original.qrsolv(qtb, no_order, none, none)
-    )
-    assert native_api.lmpar(qtb, no_order, none, none, 1.0)[0] == 0.0
+    system = (r, no_order, none, none)
+    assert_same(native_api.qrsolv(*system), original.qrsolv(*system))
+    assert native_api.lmpar(*system, 1.0)[0] == 0.0
     assert native_api.chkder1(none).size == 0
 
 
