@@ -28,7 +28,7 @@ from odd_functions import (
 from reference import bundled
 from support import Array, CustomError
 
-__all__ = ["FALSE", "TRUE", "Call", "Drawn", "Given", "calls", "properties"]
+__all__ = ["EXAMPLES", "FALSE", "TRUE", "Call", "Drawn", "Given", "calls", "properties"]
 
 EXAMPLES = os.environ.get("LEASTSQ_EXAMPLES")
 

@@ -1,15 +1,14 @@
 """Random sequences of calls of `LevenbergMarquardt`, with `leastsq` as the model.
 
-    python tests/test_attacks_asking.py 10000
+By hand, with other sequences and more of them:
 
-runs that many other sequences.
+    LEASTSQ_EXAMPLES=10000 pytest tests/test_attacks_asking.py --hypothesis-seed=7
 """
 
 from __future__ import annotations
 
 import copy
 import pickle
-import sys
 import threading
 import warnings
 from typing import Any
@@ -17,23 +16,22 @@ from typing import Any
 import numpy as np
 import pytest
 from asking import asks, state
-from reference import assert_same, missing
+from programs import need_modules
+from reference import assert_same
 from support import Array
 
 from leastsq import LevenbergMarquardt, leastsq
 
-try:
-    from hypothesis import HealthCheck, settings
-    from hypothesis import strategies as st
-    from hypothesis.stateful import (
-        RuleBasedStateMachine,
-        invariant,
-        precondition,
-        rule,
-        run_state_machine_as_test,
-    )
-except ImportError as error:
-    missing(f"hypothesis: {error}")
+need_modules("hypothesis")
+from hypothesis import settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from hypothesis.stateful import (  # noqa: E402
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+)
+from odd_calls import EXAMPLES, properties  # noqa: E402
 
 pytestmark = asks
 
@@ -198,12 +196,5 @@ class Asking(RuleBasedStateMachine):
 
 TestAsking = Asking.TestCase
 TestAsking.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, derandomize=True, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
-
-if __name__ == "__main__":
-    run_state_machine_as_test(
-        Asking, settings=settings(TestAsking.settings, max_examples=int(sys.argv[1]),
-                                  derandomize=False),
-    )  # fmt: skip
+    properties, max_examples=int(EXAMPLES or 60), stateful_step_count=25
+)
