@@ -71,11 +71,13 @@ print("it returned", fault(int(sys.argv[3])))' output
     echo "planted and found: $2"
 }
 
-# Fails if a sanitizer has written a report, in whichever process.
-no_reports() {
-    local found
+# Runs a command; fails if it does, or if a sanitizer has written a report, in whichever process.
+without_reports() {
+    local found status=0
+    "$@" || status=1
     readarray -t found < <(grep -rlE 'ERROR: |runtime error: ' "$scratch/reports")
     ((${#found[@]} == 0)) || { cat "${found[@]}" && die "a sanitizer has reported"; }
+    return "$status"
 }
 
 run_every_way() {
@@ -84,8 +86,7 @@ run_every_way() {
 }
 
 run_fuzz() {
-    run_every_way
-    with_tool python tests/fuzz.py --count 2000
+    run_every_way && with_tool python tests/fuzz.py --count 2000 # without_reports disables set -e
 }
 
 # Output of C and Fortran is not captured: a process that ends at once would take it along.
@@ -127,8 +128,7 @@ part_asan() {
     use_sanitizers
     say "fuzz and tests"
     readarray -t files < <(test_files "${core[@]}")
-    beside run_fuzz run_tests "${files[@]}"
-    no_reports
+    without_reports beside run_fuzz run_tests "${files[@]}"
 }
 
 first_half() { run_tests "${files[@]:0:${#files[@]}/2}"; }
@@ -137,8 +137,7 @@ part_suite() {
     use_sanitizers --group test
     say "the other tests"
     readarray -t files < <(other_test_files "${core[@]}" "${not_sanitized[@]}")
-    beside first_half run_tests "${files[@]:${#files[@]}/2}"
-    no_reports
+    without_reports beside first_half run_tests "${files[@]:${#files[@]}/2}"
 }
 
 # Compiles a program of the tests and runs it with the tool of this part.
