@@ -92,16 +92,23 @@ class Agreeable:
         return 42
 
 
+class Touchy:
+    """An object that raises ValueError where it is asked for what it has not."""
+
+    def __getattr__(self, name: str) -> None:
+        raise AttributeError(name) if name.startswith("__") else ValueError(name)
+
+
 class AgreeableDecay(Agreeable):
-    """A callable of that kind."""
+    """A callable that has whatever it is asked for."""
 
     def __call__(self, p: Array, y: Array, *_: object) -> Array:
         return decay(p, y)
 
 
-def test_objects_that_have_every_attribute() -> None:
+def test_objects_with_attributes_of_any_name_or_none() -> None:
     want = leastsq_many(decay, START, data=DATA, vectorized=True)
-    options = {"data": DATA, "args": (Agreeable(), (Agreeable(),)), "vectorized": True}
+    options = {"data": DATA, "args": (Agreeable(), (Agreeable(),), Touchy()), "vectorized": True}
     for workers in (2, map):
         got = leastsq_many(AgreeableDecay(), START, **options, workers=workers)
         assert_same(got.x, want.x)

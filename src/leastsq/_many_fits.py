@@ -203,9 +203,10 @@ def private_copy(arg: Any, strides: Any = None) -> Any:  # noqa: ANN401  (anythi
     The items of a tuple are copied likewise. With other strides BLAS could take another path, to
     other bits.
     """
-    make = tuple if type(arg) is tuple else getattr(arg, "_make", None)  # of a named tuple
-    if isinstance(arg, tuple) and make is not None:
-        return make(map(private_copy, arg, repeat(None) if strides is None else strides))
+    if isinstance(arg, tuple):
+        make = tuple if type(arg) is tuple else getattr(arg, "_make", None)  # of a named tuple
+        if make is not None:
+            return make(map(private_copy, arg, repeat(None) if strides is None else strides))
     if not isinstance(arg, np.ndarray) or not arg.flags.writeable:
         return arg
     if type(arg) is not np.ndarray or arg.dtype.hasobject or arg.size == 0:
