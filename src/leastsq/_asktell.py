@@ -257,7 +257,7 @@ class LevenbergMarquardt:
             raise RuntimeError("there is no result before the first residual is told")
         ier, message = UNFINISHED, "not finished"
         if info > 0:
-            ftol, xtol, gtol = self._tolerances
+            ftol, xtol, gtol = self._tolerances  # no *, as in leastsq
             ier, message = info, MESSAGES[info].format(ftol, xtol, gtol, self._maxfev)
         if not finite:
             warnings.warn(not_finite_message(ier, x, fvec, fjac), RuntimeWarning, stacklevel=2)

@@ -287,6 +287,7 @@ def leastsq(
             factor, scale, epsfcn,
         )  # fmt: skip
     else:
+        # No *functions: CPython before 3.13 leaks a list that it cannot extend for want of memory.
         ier, finite, nfev, njev, fvec, fjac, ipvt, qtf = _driver.solve(
             (functions[0], functions[1], functions[2], col_deriv, bool(vectorized)), analytic, x,
             (ftol, xtol, gtol, limit, factor, scale), epsfcn, callback, workers,

@@ -106,6 +106,7 @@ def improper_message(n: int, scale: Vector | None, *, factor: float, **tolerance
     factors = [] if scale is None else scale.tolist()
     bad = [(j, value) for j, value in enumerate(factors) if value <= 0.0][:1]
     negative = [name for name, value in tolerances.items() if value < 0.0]
+    # No +=: CPython before 3.13 leaks a list that it cannot extend for want of memory.
     faults = (
         ["x0 must not be empty"] * (n == 0)
         + [f"{name}={tolerances[name]!r} must not be negative" for name in negative]
