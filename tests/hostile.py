@@ -167,7 +167,7 @@ def point_to(hostile: Any, x: Array, rows: tuple[Any, ...]) -> None:
     hostile.kept += [memoryview(x), weakref.ref(x), x.ctypes.data_as(ctypes.c_void_p), x[:1]]
 
 
-def write_rows(hostile: Any, x: Array, rows: tuple[Any, ...]) -> None:
+def look_at_rows(hostile: Any, x: Array, rows: tuple[Any, ...]) -> None:
     for row in rows:
         if hostile.many and isinstance(row, np.ndarray):
             assert not row.flags.writeable
@@ -259,7 +259,7 @@ def pickle_all(hostile: Any, x: Array, rows: tuple[Any, ...]) -> None:
 HARMLESS: dict[str, Callable[[Any, Array, tuple[Any, ...]], None]] = {
     act.__name__.replace("_", " "): act
     for act in (
-        keep, write, resize, lock, reshape, point_to, write_rows, collect, fit_inside,
+        keep, write, resize, lock, reshape, point_to, look_at_rows, collect, fit_inside,
         fit_the_same_inside, fail_inside, start_a_thread, fork, change_errstate,
         change_instruction_set, trace, change_limits, get_a_signal, pickle_all,
     )
