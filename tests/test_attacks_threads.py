@@ -75,7 +75,7 @@ def test_arrays_that_change(mode: str, nan_policy: str, c: ctypes.CDLL) -> None:
             try:
                 got = leastsq_many(func, starts, **options)
             except ValueError as error:  # its data changed between two calls of a vectorized func
-                if "axis=-1" not in str(error):
+                if not options.get("vectorized") or "axis=-1" not in str(error):
                     raise
                 continue
         assert not got.errors
