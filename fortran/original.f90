@@ -196,7 +196,7 @@ contains
 
         type(user_context), target :: context
 
-        info = improper_input
+        info = improper_input  ! MINPACK's own sum overflows
         if (lwa < 5*int(n, c_int64_t) + m) return
         context = user_context(m, magic_number, c_funloc(fcn), p)
         call lmder1(forward_jacobian, context%m, n, x, fvec, fjac, ldfjac, tol, info, ipvt, wa, &
