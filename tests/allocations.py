@@ -37,6 +37,7 @@ import programs
 from calls import Case, Outcome
 from calls_many import groups
 from reference import bits
+from support import MANY_ARRAYS
 
 from leastsq import LeastsqManyResult, LevenbergMarquardt, _minpack
 
@@ -130,8 +131,7 @@ def lost_by_others(found: Outcome) -> bool:
 def plain(value: Any) -> object:
     """Return bits that can be compared; of many fits those of each, and their errors."""
     if isinstance(value, LeastsqManyResult):
-        names = ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success")
-        arrays = [getattr(value, name) for name in names if getattr(value, name) is not None]
+        arrays = [getattr(value, name) for name in MANY_ARRAYS if getattr(value, name) is not None]
         fits = [tuple(map(bits, fit)) for fit in zip(*arrays, strict=True)]
         return fits, {place: (type(error), str(error)) for place, error in value.errors.items()}
     if isinstance(value, LevenbergMarquardt):

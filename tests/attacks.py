@@ -29,7 +29,7 @@ import numpy as np
 from engines import processes
 from hostile import HARMLESS, RAISING, RETURNING, Hostile
 from reference import assert_same
-from support import Array
+from support import MANY_ARRAYS, Array
 
 from leastsq import LeastsqManyResult, _minpack, leastsq, leastsq_many
 
@@ -204,7 +204,7 @@ def check_many(case: Case, hostile: Hostile, outcome: Any) -> str:
     disturbed = hostile.acted and case.act not in HARMLESS
     others = np.arange(K) != case.target if disturbed else np.ones(K, bool)
     want = expected(case)
-    for name in ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success"):
+    for name in MANY_ARRAYS:
         found, right = getattr(outcome, name), getattr(want, name)
         if right is not None:
             assert_same(found[others], right[others], name)

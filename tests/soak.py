@@ -35,6 +35,7 @@ from allocations import outcome
 from calls import Attempt, Outcome, T, decay
 from calls_many import groups
 from programs import build_library
+from support import MANY_ARRAYS
 
 from leastsq import CompiledResidual, LevenbergMarquardt, leastsq_many
 
@@ -64,8 +65,7 @@ def batches(c: ctypes.CDLL) -> dict[str, tuple[int, Callable[[], object]]]:
     def fits(func: Any, x0: Any, data: Any, **options: Any) -> tuple[int, Callable[[], object]]:
         def call() -> object:
             result = leastsq_many(func, x0, data=data, **options)
-            names = ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success")
-            return [getattr(result, name) for name in names if getattr(result, name) is not None]
+            return [getattr(result, name) for name in MANY_ARRAYS]
 
         return len(data), call
 

@@ -34,6 +34,9 @@ own_nonfinite = pytest.mark.skipif(
 # For thousands of cases of a building block: both native APIs hand on to the same procedure.
 through_c = pytest.mark.parametrize("native_api", ["c"], indirect=True)
 
+MANY_ARRAYS = ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success")
+"""Those of a LeastsqManyResult."""
+
 START = [1.0, 1.0, 1.0]
 TIMES = np.linspace(0.0, 4.0, 40)
 DATA = 2.5 * np.exp(-1.3 * TIMES) + 0.5 + 0.05 * np.sin(17.0 * TIMES)

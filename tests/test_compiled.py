@@ -17,7 +17,7 @@ from asking import asks
 from decays import DATA, START, T, check
 from pointers import BOTH, INT, POINTER, RESIDUAL, called_from_python, kinds
 from reference import assert_same
-from support import Array, interrupt
+from support import MANY_ARRAYS, Array, interrupt
 
 from leastsq import CompiledResidual, leastsq, leastsq_many
 
@@ -68,7 +68,7 @@ def test_many(c: ctypes.CDLL, workers: int, jacobian: bool, weighted: bool) -> N
     want = leastsq_many(called_from_python(c.decay_at), START, **options, **python)
     got = leastsq_many(compiled, START, workers=workers, chunksize=64, **options)
     assert np.count_nonzero(got.ier == 0) == 2 * weighted
-    for name in ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success"):
+    for name in MANY_ARRAYS:
         assert_same(getattr(got, name), getattr(want, name), name)
 
 

@@ -10,7 +10,7 @@ import pytest
 from asking import asks
 from decays import DATA, RNG, START, K, T, both, check, decay, one, slopes
 from reference import assert_same
-from support import Array
+from support import MANY_ARRAYS, Array
 
 from leastsq import leastsq, leastsq_many
 
@@ -256,7 +256,7 @@ def test_an_empty_batch(vectorized: bool) -> None:
 def test_the_result() -> None:
     result = leastsq_many(decay, START, data=DATA, vectorized=True)
     again = pickle.loads(pickle.dumps(result))  # noqa: S301  (our own)
-    for name in ("x", "cov_x", "ssq", "dof", "ier", "nfev", "njev", "success"):
+    for name in MANY_ARRAYS:
         assert_same(getattr(again, name), getattr(result, name))
         assert getattr(result, name).flags.owndata or getattr(result, name).base.flags.owndata
     with pytest.raises(AttributeError):
