@@ -282,7 +282,7 @@ def run(seed: int, count: int) -> tuple[Counter[str], list[str]]:
 
 def main() -> int:
     """Run as many cases as the command says, then look for leaks in one of each kind."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=5000)
     given = parser.parse_args()

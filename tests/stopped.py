@@ -176,7 +176,7 @@ ACTS = dict.fromkeys(MODES, interrupt) | {
 
 def main() -> None:
     """Stop runs of a mode as often as the command says."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("mode", choices=list(ACTS))

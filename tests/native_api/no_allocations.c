@@ -42,7 +42,7 @@ static int by_reverse_communication(int m, int n, const double *x, void *block, 
 
     count_allocations(1, LONG_MAX);
     request = leastsq_start(block, m, n, x, 1e-8, 1e-8, 0.0, 1000, 0.0, NULL, 1, 100.0, analytic);
-    while (request != LEASTSQ_WANTS_NOTHING) {
+    while (request > LEASTSQ_WANTS_NOTHING) {
         leastsq_inspect(block, &view);
         if (request == LEASTSQ_WANTS_RESIDUAL)
             residual(NULL, m, n, view.point, view.residual, 1);

@@ -247,10 +247,12 @@ static long measure(const struct routine *routine)
     pthread_t thread;
     long unused = 0;
 
+    if (stack == MAP_FAILED)
+        exit(1);
     fill();
     memset(stack, PATTERN, STACK);
     pthread_attr_init(&attributes);
-    if (stack == MAP_FAILED || pthread_attr_setstack(&attributes, stack, STACK) != 0 ||
+    if (pthread_attr_setstack(&attributes, stack, STACK) != 0 ||
         pthread_create(&thread, &attributes, run, (void *)routine) != 0)
         exit(1);
     pthread_join(thread, NULL);
