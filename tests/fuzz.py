@@ -73,7 +73,8 @@ def main() -> int:
     status = 0
     for name in names:
         tally, different = run_jobs(name, options.seed, options.count, options.jobs)
-        print(f"{name}:", *different, report(tally), sep="\n", flush=True)
+        found = report(tally) or "nothing was compared\n"
+        print(f"{name}:", *different, found, sep="\n", flush=True)
         status |= bool(different)
     return status
 

@@ -187,6 +187,8 @@ def soak(minutes: float, threads: int, only: str = "", with_numba: bool = True) 
         warnings.simplefilter("ignore")  # ends of fits, which outcomes have
         c = ctypes.CDLL(str(build_library(Path(directory), C_SOURCE)))
         run = Soak(kinds(c, only, with_numba), threads)
+        if not run.kinds:
+            return [f"no call has {only!r} in its name"]
         run.run(60.0 * minutes)
     if run.different:
         return run.different[:5]
