@@ -64,9 +64,9 @@ class Processes:
     """Processes, for Python functions of one point.
 
     Tasks are pickled here: an executor whose processes are killed while pickling fails in its own
-    thread can deadlock (Python 3.12). Processes are started and ended in a thread of their own:
-    interrupts are the main thread's, and one would lose a process that is just starting, or, the
-    second one, those that are still to be ended.
+    thread can deadlock (Python 3.12). Processes are started and ended in a thread of their own, as
+    KeyboardInterrupt is raised in the main thread: there it could leave a process behind that has
+    started and is not yet known, or, while others are being killed, those that remain.
     """
 
     def __init__(self, count: int) -> None:
