@@ -335,6 +335,7 @@ def test_nothing_is_kept() -> None:
     assert gone() is None
 
 
+@asks
 def test_a_signature_for_which_there_is_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not taken for one that cannot be known: the callback would get x."""
 
