@@ -223,7 +223,8 @@ def last_jacobian(call: Call, outcome: Outcome) -> tuple[Array, Array]:
         for at in reversed(range(first)):
             if np.isfinite(call.start).all() and not np.isfinite(func.xs[at]).all():
                 continue  # a step that was not taken
-            h = np.where(func.xs[at] == 0.0, step, step * np.abs(func.xs[at]))
+            h = step * np.abs(func.xs[at])
+            h[h == 0.0] = step  # at zero, and where the product underflows
             points = np.where(np.eye(n, dtype=bool), func.xs[at] + h, func.xs[at])
             if bits(points) == bits(stepped):
                 rows = np.array(residuals[first : first + n])
