@@ -101,15 +101,19 @@ def full_output(
     return x, cov_x, infodict, message, ier
 
 
-def improper_message(n: int, scale: Vector | None, *, factor: float, **tolerances: float) -> str:
+def improper_message(
+    n: int, scale: Vector | None, *, ftol: float, xtol: float, gtol: float, factor: float
+) -> str:
     """Return the message for arguments out of range (MINPACK's info = 0); empty if none is."""
     factors = [] if scale is None else scale.tolist()
     bad = [(j, value) for j, value in enumerate(factors) if value <= 0.0][:1]
-    negative = [name for name, value in tolerances.items() if value < 0.0]
-    # No +=: CPython before 3.13 leaks a list that it cannot extend for want of memory.
+    tolerances = {"ftol": ftol, "xtol": xtol, "gtol": gtol}
+    negative = [(name, value) for name, value in tolerances.items() if value < 0.0]
+    # Where memory runs out CPython before 3.13 leaks a list that it cannot extend by +=, and 3.11
+    # the arguments of a call whose closure or dict of keywords it cannot make.
     faults = (
         ["x0 must not be empty"] * (n == 0)
-        + [f"{name}={tolerances[name]!r} must not be negative" for name in negative]
+        + [f"{name}={value!r} must not be negative" for name, value in negative]
         + [f"factor={factor!r} must be positive"] * (factor <= 0.0)
         + [f"diag[{j}]={value!r} must be positive" for j, value in bad]
     )
