@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from programs import build_library
 from reference import Evaluate, FloatArray, Library
 
 INVALID, DIVISION_BY_ZERO = 1, 2
+SOURCE = Path(__file__).parent / "native_api" / "environment.c"
 
 
 class Mode(NamedTuple):
@@ -35,9 +35,8 @@ NEAREST, DOWN, UP, TO_ZERO, FLUSH = MODES = [
 class Environment:
     """The environment of the calling thread."""
 
-    def __init__(self, directory: Path) -> None:
-        source = Path(__file__).parent / "native_api" / "environment.c"
-        self._library = ctypes.CDLL(str(build_library(directory, source)))
+    def __init__(self, library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._library, self._monkeypatch = library, monkeypatch
 
     @contextmanager
     def of(self, mode: Mode) -> Iterator[None]:
@@ -58,7 +57,7 @@ class Environment:
         assert after == chosen, "the environment was changed"
         assert library.control() == before
 
-    def set_in(self, library: Library, mode: Mode, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    def set_in(self, library: Library, mode: Mode) -> list[int]:
         """Let a library run in a mode; the flags that each of its calls raises go to a list."""
         raised: list[int] = []
         run = type(library)._run
@@ -70,7 +69,7 @@ class Environment:
                 raised.append(self._library.flags())
             return result
 
-        monkeypatch.setattr(library, "_run", run_there)
+        self._monkeypatch.setattr(library, "_run", run_there)
         return raised
 
     def unnoticed(self, evaluate: Evaluate) -> Evaluate:

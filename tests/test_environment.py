@@ -20,6 +20,7 @@ from environment import (
     INVALID,
     MODES,
     NEAREST,
+    SOURCE,
     TO_ZERO,
     UP,
     Environment,
@@ -28,7 +29,7 @@ from environment import (
 from fuzzing.blocks import from_one
 from fuzzing.numbers import wild
 from fuzzing.peers import original
-from programs import build, config, run
+from programs import build, build_library, config, run
 from random_problems import Problem
 from reference import (
     CLibrary,
@@ -56,8 +57,15 @@ TESTS = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return Environment(tmp_path_factory.mktemp("environment"))
+def environment_library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    return ctypes.CDLL(str(build_library(tmp_path_factory.mktemp("environment"), SOURCE)))
+
+
+@pytest.fixture
+def environment(
+    environment_library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch
+) -> Environment:
+    return Environment(environment_library, monkeypatch)
 
 
 @pytest.fixture
@@ -92,16 +100,10 @@ def large_blocks(rng: np.random.Generator) -> Iterator[Callable[[Library], objec
 
 @pytest.mark.parametrize("mode", MODES)
 def test_building_blocks(
-    mode: Mode,
-    native_api: Library,
-    instruction_sets: Iterator[str],
-    environment: Environment,
-    monkeypatch: pytest.MonkeyPatch,
+    mode: Mode, native_api: Library, instruction_sets: Iterator[str], environment: Environment
 ) -> None:
     """The original's bits, and none of the worse exceptions that it does not raise."""
-    raised, theirs = (
-        environment.set_in(library, mode, monkeypatch) for library in (native_api, original())
-    )
+    raised, theirs = (environment.set_in(library, mode) for library in (native_api, original()))
     for name in instruction_sets:
         rng, compared = np.random.default_rng(1985), 0
         for make in [small_blocks] * 40 + [large_blocks] * 2:
@@ -136,15 +138,9 @@ def solves(
 
 @pytest.mark.parametrize("mode", [NEAREST, TO_ZERO, FLUSH])
 def test_solves(
-    mode: Mode,
-    c_api: Library,
-    instruction_sets: Iterator[str],
-    environment: Environment,
-    monkeypatch: pytest.MonkeyPatch,
+    mode: Mode, c_api: Library, instruction_sets: Iterator[str], environment: Environment
 ) -> None:
-    raised, theirs = (
-        environment.set_in(library, mode, monkeypatch) for library in (c_api, original())
-    )
+    raised, theirs = (environment.set_in(library, mode) for library in (c_api, original()))
     wanted = list(solves(original(), environment, Settings(maxfev=100)))
     for name in instruction_sets:
         raised.clear()
@@ -156,11 +152,7 @@ def test_solves(
 
 @pytest.mark.parametrize("mode", [DOWN, UP])
 def test_solves_rounded_up_or_down(
-    mode: Mode,
-    c_api: Library,
-    instruction_sets: Iterator[str],
-    environment: Environment,
-    monkeypatch: pytest.MonkeyPatch,
+    mode: Mode, c_api: Library, instruction_sets: Iterator[str], environment: Environment
 ) -> None:
     """The same for all instruction sets; R of the first Jacobian is the original's.
 
@@ -168,7 +160,7 @@ def test_solves_rounded_up_or_down(
     the reflector times t, and these round to different sides. We subtract from both.
     """
     for library in (c_api, original()):
-        environment.set_in(library, mode, monkeypatch)
+        environment.set_in(library, mode)
     wanted = list(solves(original(), environment, Settings(maxfev=1)))
     results = set()
     for name in instruction_sets:
@@ -183,7 +175,7 @@ def test_solves_rounded_up_or_down(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_python(mode: Mode, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python(mode: Mode, environment: Environment) -> None:
     """The bits of the core in each mode, and in leastsq_many those of leastsq."""
     library = original()
 
@@ -191,7 +183,7 @@ def test_python(mode: Mode, environment: Environment, monkeypatch: pytest.Monkey
         fvec[:] = decay(x)
         return 0
 
-    environment.set_in(library, mode, monkeypatch)
+    environment.set_in(library, mode)
     settings = Settings(ftol=1.49012e-8, xtol=1.49012e-8, epsfcn=0.0)
     want = library.lmdif(evaluate, np.array(START), DATA.size, settings)
     starts = np.array(START) * np.linspace(0.8, 1.1, 11)[:, None]
